@@ -1,0 +1,121 @@
+"""From a network to eps: the prediction type, the label and the noise level are settled here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from engine.networks.head import HeadNetwork, mixed_derivative
+
+__all__ = ["PREDICTIONS", "Denoiser", "ImageNetwork", "Level", "NetworkDenoiser", "Prediction", "eps_from_output"]
+
+PREDICTIONS = ("eps", "v", "x0")
+
+# A noise level: a number, or a tensor of no dimension where it is differentiated through.
+Level = float | Tensor
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """eps (B, C, H, W) in the precision of the state; features and embedding feed the head."""
+
+    eps: Tensor
+    features: Tensor
+    embedding: Tensor
+
+
+class ImageNetwork(Protocol):
+    """x_t (B, C, H, W), log gamma (B,), label (B,) -> output, features, embedding.
+
+    The label is int64; a network without classes ignores it.
+    """
+
+    def __call__(self, x_t: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]: ...
+
+
+def eps_from_output(prediction: str, output: Tensor, x_t: Tensor, gamma: Level) -> Tensor:
+    """The network's output -> eps, with alpha = 1/sqrt(1 + gamma^2) and sigma = gamma alpha.
+
+    v = alpha eps - sigma x_0 gives eps = alpha v + sigma x_t; x_0 gives (x_t - alpha x_0)/sigma.
+    """
+    if prediction == "eps":
+        return output
+    alpha = (1.0 + gamma * gamma) ** -0.5
+    sigma = gamma * alpha
+    if prediction == "v":
+        return alpha * output + sigma * x_t
+    return (x_t - alpha * output) / sigma
+
+
+class Denoiser(Protocol):
+    """What the flow asks: eps at a noise level and, where there is a head, its derivative.
+
+    `evaluations` is how many network evaluations one call costs for one image.
+    """
+
+    @property
+    def evaluations(self) -> int: ...
+
+    @property
+    def has_head(self) -> bool: ...
+
+    def eps(self, x_t: Tensor, gamma: Level) -> Tensor: ...
+
+    def eps_with_derivative(self, x_t: Tensor, gamma: Level) -> tuple[Tensor, Tensor]:
+        """eps and d eps/d gamma from the head; both (B, C, H, W)."""
+        ...
+
+
+class NetworkDenoiser:
+    """A network, its prediction type and labels (B,), with or without a GENIE head.
+
+    The network runs in its own precision; eps comes back in that of x_t.
+    """
+
+    evaluations = 1
+
+    def __init__(
+        self,
+        network: ImageNetwork,
+        prediction: str,
+        labels: Tensor,
+        *,
+        dtype: torch.dtype,
+        head: HeadNetwork | None = None,
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> None:
+        self._network = network
+        self._prediction = prediction
+        self._labels = labels
+        self._dtype = dtype
+        self._head = head
+        self._memory_format = memory_format
+
+    @property
+    def has_head(self) -> bool:
+        return self._head is not None
+
+    def predict(self, x_t: Tensor, gamma: Level) -> Prediction:
+        level = torch.as_tensor(gamma, dtype=x_t.dtype, device=x_t.device)
+        output, features, embedding = self._network(
+            x_t.to(self._dtype, memory_format=self._memory_format),
+            level.log().to(torch.float32).expand(x_t.shape[0]),
+            self._labels,
+        )
+        eps = eps_from_output(self._prediction, output.to(x_t.dtype), x_t, gamma)
+        return Prediction(eps, features, embedding)
+
+    def eps(self, x_t: Tensor, gamma: Level) -> Tensor:
+        return self.predict(x_t, gamma).eps
+
+    def eps_with_derivative(self, x_t: Tensor, gamma: Level) -> tuple[Tensor, Tensor]:
+        if self._head is None:
+            raise ValueError("this network has no GENIE head")
+        here = self.predict(x_t, gamma)
+        h = self._head(
+            x_t.to(self._dtype), here.eps.to(self._dtype), here.features, here.embedding
+        )
+        return here.eps, mixed_derivative(h.to(x_t.dtype), gamma)

@@ -1,0 +1,69 @@
+"""The GENIE head: d eps/d gamma from what the network already knows.
+
+Dockhorn et al., 2022, section 3.2: the head sees [x_t, eps, last features] and the embedding
+of the noise level, puts out h1, h2, h3, and the derivative is the mixture
+
+    k = -h1 / gamma + h2 gamma / (1 + gamma^2) + h3 / (gamma (1 + gamma^2))
+
+whose three terms have the magnitudes d eps/d gamma has over the range of gamma, so that the
+network itself only has to put out numbers of order one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["CompactHead", "CompactHeadConfig", "HeadNetwork", "mixed_derivative"]
+
+
+class HeadNetwork(Protocol):
+    """x_t, eps (B, C, H, W), features, embedding (B, E) -> h1, h2, h3 as (B, 3C, H, W)."""
+
+    def __call__(self, x_t: Tensor, eps: Tensor, features: Tensor, embedding: Tensor) -> Tensor: ...
+
+
+def mixed_derivative(h: Tensor, gamma: float | Tensor) -> Tensor:
+    """(B, 3C, H, W) -> k (B, C, H, W). gamma is a number or broadcasts against (B, C, H, W)."""
+    h1, h2, h3 = h.chunk(3, dim=1)
+    one = 1.0 + gamma * gamma
+    return h2 * (gamma / one) + h3 / (gamma * one) - h1 / gamma
+
+
+@dataclass(frozen=True)
+class CompactHeadConfig:
+    """The shape of a `CompactHead`; the first four repeat those of its network."""
+
+    channels: int = 1
+    patch: int = 2
+    features: int = 64
+    embedding: int = 256
+    width: int = 32
+
+
+class CompactHead(nn.Module):
+    """A head for `CompactUNet` that works on the folded image, where its features live."""
+
+    def __init__(self, config: CompactHeadConfig) -> None:
+        super().__init__()
+        c = self.config = config
+        folded = c.channels * c.patch**2
+        self.mix = nn.Conv2d(2 * folded + c.features, c.width, 1)
+        self.modulate = nn.Linear(c.embedding, 2 * c.width)
+        self.conv_1 = nn.Conv2d(c.width, c.width, 3, padding=1)
+        self.conv_2 = nn.Conv2d(c.width, 3 * folded, 3, padding=1)
+        nn.init.zeros_(self.conv_2.weight)
+        nn.init.zeros_(self.conv_2.bias)  # type: ignore[arg-type]
+
+    def forward(self, x_t: Tensor, eps: Tensor, features: Tensor, embedding: Tensor) -> Tensor:
+        patch = self.config.patch
+        inputs = [F.pixel_unshuffle(x_t, patch), F.pixel_unshuffle(eps, patch), features]
+        scale, shift = self.modulate(embedding)[:, :, None, None].chunk(2, dim=1)
+        h = torch.addcmul(shift, self.mix(torch.cat(inputs, dim=1)), 1 + scale)
+        h = self.conv_2(F.silu(self.conv_1(F.silu(h))))
+        # Unfold each of h1, h2, h3 on its own: (B, 3C p^2, H/p, W/p) -> (B, 3C, H, W).
+        return F.pixel_shuffle(h, patch)

@@ -1,0 +1,80 @@
+"""Fashion-MNIST from its four idx files: 60,000 + 10,000 grey images of 28x28 in ten classes.
+
+Debian ships them as `dataset-fashion-mnist` (MIT, Zalando SE); a folder with the same four
+files, gzipped or not, does as well.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.errors import MissingData
+
+__all__ = ["CLASSES", "DEBIAN_FOLDER", "load_fashion"]
+
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+CLASSES = (
+    "T-shirt",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+_FILES = {"train": "train", "test": "t10k"}
+_ADVICE = (
+    "Install it with `apt install dataset-fashion-mnist`, or give a folder that holds the four "
+    "files of Fashion-MNIST (train-images-idx3-ubyte, train-labels-idx1-ubyte, "
+    "t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each also as .gz) with --data."
+)
+
+
+def _read_idx(folder: Path, name: str) -> np.ndarray:
+    """One idx file -> uint8 array; the format is two zero bytes, type 8, rank, sizes, data."""
+    plain, packed = folder / name, folder / f"{name}.gz"
+    try:
+        raw = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
+    except FileNotFoundError:
+        raise MissingData(f"No {name} in {folder}. {_ADVICE}", field="data") from None
+    except (OSError, EOFError) as error:
+        raise MissingData(f"Couldn't read {name} in {folder}: {error}.", field="data") from error
+    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
+        raise MissingData(f"{folder / name} is not an idx file of bytes. {_ADVICE}", field="data")
+    rank = raw[3]
+    shape = struct.unpack(f">{rank}I", raw[4 : 4 + 4 * rank])
+    data = np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * rank)
+    if data.size != int(np.prod(shape)):
+        raise MissingData(
+            f"{folder / name} is cut off: {data.size} bytes where its header says {shape}.",
+            field="data",
+        )
+    return data.reshape(shape)
+
+
+def load_fashion(split: str, folder: Path | None = None) -> tuple[Tensor, Tensor]:
+    """Images as uint8 (N, 1, 32, 32), padded with black, and labels as int64 (N,).
+
+    `split` is "train" or "test"; models never see the test images.
+    """
+    folder = folder or DEBIAN_FOLDER
+    prefix = _FILES[split]
+    images = torch.from_numpy(_read_idx(folder, f"{prefix}-images-idx3-ubyte").copy())
+    labels = torch.from_numpy(_read_idx(folder, f"{prefix}-labels-idx1-ubyte").copy())
+    if images.shape[1:] != (28, 28) or len(images) != len(labels):
+        raise MissingData(
+            f"{folder} holds images of {tuple(images.shape)} and {len(labels)} labels where "
+            "(N, 28, 28) and N were expected.",
+            field="data",
+        )
+    return F.pad(images[:, None], (2, 2, 2, 2)), labels.long()
