@@ -14,7 +14,8 @@ __all__ = ["PREDICTIONS", "Denoiser", "ImageNetwork", "Level", "NetworkDenoiser"
 
 PREDICTIONS = ("eps", "v", "x0")
 
-# A noise level: a number, or a tensor of no dimension where it is differentiated through.
+# A noise level: a number, or a tensor of shape () or (B, 1, 1, 1) where it is differentiated
+# through or differs between images.
 Level = float | Tensor
 
 
@@ -102,7 +103,7 @@ class NetworkDenoiser:
         level = torch.as_tensor(gamma, dtype=x_t.dtype, device=x_t.device)
         output, features, embedding = self._network(
             x_t.to(self._dtype, memory_format=self._memory_format),
-            level.log().to(torch.float32).expand(x_t.shape[0]),
+            level.log().to(torch.float32).reshape(-1).expand(x_t.shape[0]),
             self._labels,
         )
         eps = eps_from_output(self._prediction, output.to(x_t.dtype), x_t, gamma)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.denoiser import Denoiser
+from engine.denoiser import Denoiser, Level
 from engine.networks.attention import forward_differentiable
 from engine.solvers.base import Field, Flow
 
 __all__ = ["AnalyticFirstStep", "ProbabilityFlow", "exact_derivative"]
 
 
-def exact_derivative(denoiser: Denoiser, x_t: Tensor, eps: Tensor, gamma: float) -> Tensor:
+def exact_derivative(denoiser: Denoiser, x_t: Tensor, eps: Tensor, gamma: Level) -> Tensor:
     """d eps/d gamma along the flow by one Jacobian-vector product, (B, C, H, W).
 
     With x_t = xbar / sqrt(1 + gamma^2) and d xbar/d gamma = eps (GENIE, equation 9):
@@ -26,7 +26,7 @@ def exact_derivative(denoiser: Denoiser, x_t: Tensor, eps: Tensor, gamma: float)
     """
     one = 1.0 + gamma * gamma
     tangent = eps * one**-0.5 - x_t * (gamma / one)
-    level = torch.full((), gamma, dtype=x_t.dtype, device=x_t.device)
+    level = torch.as_tensor(gamma, dtype=x_t.dtype, device=x_t.device)
 
     def along(x: Tensor, g: Tensor) -> Tensor:
         return denoiser.eps(x, g)

@@ -72,7 +72,9 @@ class SolverInfo:
 
     def evaluations(self, steps: int, *, analytic_first: bool, denoise: bool) -> int:
         """Network evaluations of one unguided image."""
-        return self.evaluations_per_step * steps - int(analytic_first) + int(denoise)
+        # An exact derivative evaluates twice at the first gamma, and both are spared there.
+        spared = 2 if self.derivative == "exact" else 1
+        return self.evaluations_per_step * steps - spared * int(analytic_first) + int(denoise)
 
 
 @dataclass(frozen=True)

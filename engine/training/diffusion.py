@@ -21,7 +21,7 @@ from engine.networks.compact import CompactUNet
 from engine.schedule import VPSchedule, expand
 from engine.training.recipes import Recipe
 
-__all__ = ["TrainingStep", "draw_log_gamma", "learning_rate", "train_network"]
+__all__ = ["TrainingStep", "draw_log_gamma", "learning_rate", "step_generator", "train_network"]
 
 _CHECKPOINT_SECONDS = 120.0
 
@@ -50,7 +50,8 @@ def draw_log_gamma(u: Tensor, recipe: Recipe, schedule: VPSchedule, t_end: float
     return recipe.noise_centre + recipe.noise_scale * torch.logit(low + u * (high - low))
 
 
-def _generator(seed: int, step: int) -> torch.Generator:
+def step_generator(seed: int, step: int) -> torch.Generator:
+    """The random numbers of one step, the same whether or not the training was interrupted."""
     return torch.Generator().manual_seed((seed * 1_000_003 + step) % (1 << 62))
 
 
@@ -107,7 +108,7 @@ def train_network(
     begun = saved = time.monotonic()
     losses: list[float] = []
     for step in range(first, steps):
-        random = _generator(seed, step)
+        random = step_generator(seed, step)
         rows = torch.randint(len(images), (recipe.batch,), generator=random)
         x0 = images[rows].to(device).float() / 127.5 - 1.0
         label = labels[rows]
@@ -149,5 +150,6 @@ def train_network(
 
 def _recipe_identity(recipe: Recipe) -> str:
     """What must agree for a checkpoint to be continued: the network and the optimisation."""
-    kept = {k: v for k, v in asdict(recipe).items() if k != "steps" and not k.startswith("head_")}
+    words = {"title", "summary", "classes", "data", "spacing", "steps"}
+    kept = {k: v for k, v in asdict(recipe).items() if k not in words and not k.startswith("head_")}
     return repr(sorted(kept.items()))

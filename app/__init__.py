@@ -1,0 +1,1 @@
+"""The window: views over observable models over an engine in a thread of its own."""

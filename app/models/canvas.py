@@ -1,0 +1,524 @@
+"""What is on the canvas: pictures on their way, finished ones with their steps, a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.failure import Failure
+from app.models.comparison import ComparePane, Difference, difference_of, differing_settings
+from engine.messages import GenerateRequest, Loading, ModelInfo, Notice, Pictures, Progress, Result, StepFrame
+
+__all__ = ["MODES", "STATES", "CanvasModel", "CanvasProgress", "ComparePane"]
+
+# starting: the engine is; loading: a model is read; recovered: done, after giving way (notices say how)
+STATES = ("empty", "starting", "loading", "running", "stopped", "failed", "done", "recovered")
+MODES = ("grid", "single", "compare", "difference")
+
+
+@dataclass(frozen=True)
+class CanvasProgress:
+    """How far the running job is. Seconds; `seconds_per_step` is 0 until one step is done."""
+
+    step: int = 0
+    steps: int = 0
+    evaluations: int = 0
+    evaluations_total: int = 0
+    seconds: float = 0.0
+    seconds_per_step: float = 0.0
+    seconds_left: float = 0.0
+    first: int = 0  # the images in the network now: first .. first + count - 1
+    count: int = 0
+    loading: float = 0.0  # 0 to 1 while a model is read
+
+    @property
+    def fraction(self) -> float:
+        return self.evaluations / self.evaluations_total if self.evaluations_total else 0.0
+
+
+class CanvasModel(QObject):
+    """The batch on the canvas. Studio feeds it; views read it and set selection, step and mode."""
+
+    request_changed = Signal()  # another batch is on the canvas
+    pictures_changed = Signal(int, int)  # first, count of the pictures that look different now
+    selection_changed = Signal(int)  # index, -1: nothing there
+    mode_changed = Signal(str)
+    state_changed = Signal(str)
+    progress_changed = Signal()
+    step_changed = Signal()  # `shown_step` or the list of steps
+    stale_changed = Signal(bool)
+    compare_changed = Signal()  # the panes
+    slider_changed = Signal(float)
+    pinned_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._request: GenerateRequest | None = None
+        self._live: _Batch | None = None
+        self._final: Pictures | None = None
+        self._result: Result | None = None
+        self._record_ids: tuple[int, ...] = ()
+        self._title = ""
+        self._state = "empty"
+        self._mode = "grid"
+        self._selected = -1
+        self._shown_step: int | None = None
+        self._stale = False
+        self._failure: Failure | None = None
+        self._notices: tuple[str, ...] = ()
+        self._progress = CanvasProgress()
+        self._panes: tuple[ComparePane, ComparePane] | None = None
+        self._difference: Difference | None = None
+        self._slider = 0.5
+        self._pinned: ComparePane | None = None
+        self._before: tuple[GenerateRequest, Pictures] | None = None
+
+    # --- what is there
+
+    @property
+    def request(self) -> GenerateRequest | None:
+        """The request the pictures answer; None when the canvas is empty."""
+        return self._request
+
+    @property
+    def result(self) -> Result | None:
+        """The finished (or stopped) result with its provenance; None while live."""
+        return self._result
+
+    @property
+    def record_ids(self) -> tuple[int, ...]:
+        """The ids in the history of the pictures shown, once they are stored; index for index."""
+        return self._record_ids
+
+    def set_record_ids(self, ids: Sequence[int]) -> None:
+        if tuple(ids) != self._record_ids:
+            self._record_ids = tuple(ids)
+            self.request_changed.emit()
+
+    @property
+    def title(self) -> str:
+        return self._title
+
+    @property
+    def count(self) -> int:
+        """How many tiles the grid has."""
+        if self._final is not None:
+            return self._final.count
+        if self._live is not None:
+            return self._live.count
+        return self._request.count if self._request is not None else 0
+
+    @property
+    def pictures(self) -> Pictures | None:
+        """What is to be seen, as one batch: the scrubbed step, the final pictures or the live ones.
+
+        Tiles not begun yet are black; see `begun`. None before the size of a picture is known.
+        Copies a live batch: to draw some tiles, ask for them with `picture`.
+        """
+        if self._shown_step is not None:
+            return self.steps[self._shown_step].pictures
+        if self._final is not None:
+            return self._final
+        return self._live.pictures() if self._live is not None else None
+
+    def picture(self, index: int) -> Pictures | None:
+        """The picture to be seen in tile `index`; None where none is begun."""
+        if not self.begun(index):
+            return None
+        if self._shown_step is not None:
+            return self.steps[self._shown_step].pictures.one(index)
+        if self._final is not None:
+            return self._final.one(index)
+        return self._live.one(index) if self._live is not None else None
+
+    def begun(self, index: int) -> bool:
+        """Whether tile `index` has anything to show; if not, it is a blank placeholder."""
+        if self._final is not None:
+            return 0 <= index < self._final.count
+        return self._live is not None and index in self._live.begun
+
+    def seed_of(self, index: int) -> int | None:
+        """The seed that picture `index` was made with."""
+        if self._request is None or not 0 <= index < self._request.count:
+            return None
+        return self._request.seeds[index]
+
+    def label_of(self, index: int) -> int | None:
+        if self._request is None or not 0 <= index < self._request.count:
+            return None
+        return self._request.labels[index]
+
+    # --- state
+
+    @property
+    def state(self) -> str:
+        """One of `STATES`."""
+        return self._state
+
+    @property
+    def busy(self) -> bool:
+        return self._state in ("starting", "loading", "running")
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why, when the state is "failed"."""
+        return self._failure
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should know about this batch, say that the batch was halved."""
+        return self._notices
+
+    @property
+    def progress(self) -> CanvasProgress:
+        return self._progress
+
+    @property
+    def kept(self) -> int:
+        """How many finished images there are (all when done, some after a stop)."""
+        return self._final.count if self._final is not None else 0
+
+    @property
+    def stale(self) -> bool:
+        """The settings have changed since these pictures: a small dot, not a redraw."""
+        return self._stale
+
+    def set_stale(self, stale: bool) -> None:
+        if stale != self._stale:
+            self._stale = stale
+            self.stale_changed.emit(stale)
+
+    # --- the person's verbs: selection, mode, step
+
+    @property
+    def selected(self) -> int:
+        """The selected tile, -1 for none."""
+        return self._selected
+
+    def select(self, index: int) -> None:
+        """Select a tile; out of range selects none."""
+        index = index if 0 <= index < self.count else -1
+        if index != self._selected:
+            self._selected = index
+            self.selection_changed.emit(index)
+
+    def select_next(self, by: int = 1) -> None:
+        """The tile after the selected one; stays on the last."""
+        if self.count:
+            self.select(0 if self._selected < 0 else min(max(self._selected + by, 0), self.count - 1))
+
+    def select_previous(self, by: int = 1) -> None:
+        self.select_next(-by)
+
+    @property
+    def mode(self) -> str:
+        """One of `MODES`."""
+        return self._mode
+
+    def set_mode(self, mode: str) -> None:
+        """Choose how pictures are shown; "compare" and "difference" need panes to compare."""
+        if mode not in MODES:
+            raise ValueError(f"there is no mode {mode!r}")
+        if mode in ("compare", "difference") and self._panes is None:
+            return
+        if mode == "single" and self._selected < 0:
+            self.select(0)
+        if mode != self._mode:
+            self._mode = mode
+            self.mode_changed.emit(mode)
+
+    @property
+    def steps(self) -> tuple[StepFrame, ...]:
+        """The steps of the finished batch, for the filmstrip; empty where none were kept."""
+        return self._result.steps if self._result is not None else ()
+
+    @property
+    def shown_step(self) -> int | None:
+        """Index into `steps` of what is shown; None: the final pictures."""
+        return self._shown_step
+
+    def show_step(self, index: int | None) -> None:
+        """Scrub to a step, clipped to those there are; None goes back to the final pictures."""
+        if index is not None:
+            index = min(max(index, 0), len(self.steps) - 1) if self.steps else None
+        if index != self._shown_step:
+            self._shown_step = index
+            self.step_changed.emit()
+            self.pictures_changed.emit(0, self.count)
+
+    def step_by(self, by: int) -> None:
+        """Scrub `by` steps; beyond the last step is the final picture."""
+        if not self.steps:
+            return
+        here = len(self.steps) if self._shown_step is None else self._shown_step
+        there = max(here + by, 0)
+        self.show_step(there if there < len(self.steps) else None)
+
+    # --- comparing
+
+    @property
+    def panes(self) -> tuple[ComparePane, ComparePane] | None:
+        """Left and right, when something is compared."""
+        return self._panes
+
+    @property
+    def differing(self) -> list[tuple[str, str, str]]:
+        """The settings that differ between the panes: (name, left, right)."""
+        if self._panes is None:
+            return []
+        return differing_settings(self._panes[0], self._panes[1])
+
+    @property
+    def difference(self) -> Difference | None:
+        """|left - right| of the panes and how large it is; None when nothing is compared."""
+        if self._panes is not None and self._difference is None:
+            self._difference = difference_of(self._panes[0].picture, self._panes[1].picture)
+        return self._difference
+
+    @property
+    def slider(self) -> float:
+        """Where the divider of the comparison stands, 0 (all right) to 1 (all left)."""
+        return self._slider
+
+    def set_slider(self, position: float) -> None:
+        position = min(max(position, 0.0), 1.0)
+        if position != self._slider:
+            self._slider = position
+            self.slider_changed.emit(position)
+
+    def pane(self, index: int | None = None) -> ComparePane | None:
+        """Tile `index` (the selected one, or the first) as one side of a comparison."""
+        if index is None:
+            index = max(self._selected, 0)
+        picture = self.picture(index)
+        if picture is None or self._request is None:
+            return None
+        seed = self.seed_of(index)
+        return ComparePane(
+            f"{self._request.solver} {self._request.steps}, seed {seed}", picture, self._request, index
+        )
+
+    @property
+    def pinned(self) -> ComparePane | None:
+        """The picture put aside for the next comparison."""
+        return self._pinned
+
+    def pin(self, index: int | None = None) -> bool:
+        """Put a tile aside, to be compared with what comes."""
+        pane = self.pane(index)
+        if pane is None:
+            return False
+        self._pinned = pane
+        self.pinned_changed.emit()
+        return True
+
+    def unpin(self) -> None:
+        if self._pinned is not None:
+            self._pinned = None
+            self.pinned_changed.emit()
+
+    @property
+    def can_compare(self) -> bool:
+        return self.pane() is not None and (self._pinned is not None or self._previous_pane() is not None)
+
+    def compare(self) -> bool:
+        """Compare the selected tile with the pinned one or, without one, with the batch before.
+
+        False: there is nothing to compare with.
+        """
+        left, right = self._pinned or self._previous_pane(), self.pane()
+        if left is None or right is None:
+            return False
+        self.compare_with(left, right)
+        return True
+
+    def compare_with(self, left: ComparePane, right: ComparePane, mode: str = "compare") -> None:
+        """Show two pictures against each other."""
+        self._panes, self._difference = (left, right), None
+        self.compare_changed.emit()
+        self.set_mode(mode)
+
+    def swap_panes(self) -> None:
+        if self._panes is not None:
+            self._panes, self._difference = (self._panes[1], self._panes[0]), None
+            self.compare_changed.emit()
+
+    def leave_compare(self) -> None:
+        """Back to the grid; the panes are forgotten."""
+        if self._panes is not None:
+            if self._mode in ("compare", "difference"):
+                self.set_mode("grid")
+            self._panes = self._difference = None
+            self.compare_changed.emit()
+
+    def _previous_pane(self) -> ComparePane | None:
+        if self._before is None:
+            return None
+        request, pictures = self._before
+        index = min(max(self._selected, 0), pictures.count - 1)
+        title = f"{request.solver} {request.steps}, seed {request.seeds[index]}"
+        return ComparePane(title, pictures.one(index), request, index)
+
+    # --- fed by Studio
+
+    def begin(self, request: GenerateRequest, model: ModelInfo | None, state: str = "running") -> None:
+        """A job is about to fill the canvas ("starting", "loading" or "running")."""
+        if self._final is not None and self._request is not None and self._final.count:
+            self._before = (self._request, self._final)
+        live = _Batch(request.count, model.image_size, model.image_size, model.channels) if model else None
+        self._put(request, live=live)
+        self._progress = CanvasProgress(steps=request.steps, count=request.count)
+        self.progress_changed.emit()
+        self._set_state(state)
+
+    def wait(self, state: str) -> None:
+        """Only the state changes: "starting" before the request is known, "running" once it is."""
+        self._set_state(state)
+
+    def show_result(self, result: Result, ids: Sequence[int] = ()) -> None:
+        """The pictures are finished: all of them, or those a stopped job has kept."""
+        same = result.request == self._request and self._live is not None
+        if same:
+            self._live, self._final, self._result = None, result.pictures, result
+            self._record_ids = tuple(ids)
+            self._notices = result.notices
+            if self._selected >= self.count:
+                self.select(self.count - 1)
+            self.step_changed.emit()
+            self.request_changed.emit()
+            self.pictures_changed.emit(0, self.count)
+        else:
+            self._put(result.request, final=result.pictures, result=result, ids=ids, notices=result.notices)
+        if not result.complete:
+            self._set_state("stopped")
+        else:
+            self._set_state("recovered" if result.notices else "done")
+
+    def show_pictures(
+        self, request: GenerateRequest, pictures: Pictures, ids: Sequence[int] = (), title: str = ""
+    ) -> None:
+        """Finished pictures from elsewhere: the history, a file. They have no steps."""
+        self._put(request, final=pictures, ids=ids, title=title)
+        self._set_state("done")
+
+    @Slot(object)
+    def on_event(self, event: Progress | Loading | Notice) -> None:
+        """Progress of the job that `begin` announced."""
+        if isinstance(event, Loading):
+            self._progress = CanvasProgress(steps=self._progress.steps, loading=event.fraction)
+            self.progress_changed.emit()
+            self._set_state("loading")
+        elif isinstance(event, Notice):
+            self._notices = (*self._notices, event.message)
+            self.progress_changed.emit()
+        else:
+            self._set_state("running")
+            self._show_progress(event)
+            if event.preview is not None:
+                self.show_preview(event)
+
+    def show_preview(self, progress: Progress) -> None:
+        """Merge the preview of one group into the batch."""
+        preview = progress.preview
+        if preview is None or self._final is not None or self._request is None:
+            return
+        if self._live is None or not self._live.fits(preview):
+            self._live = _Batch(self._request.count, preview.width, preview.height, preview.channels)
+        self._live.merge(progress.first, preview)
+        self.pictures_changed.emit(progress.first, preview.count)
+
+    def stop(self, result: Result | None) -> None:
+        """The job was stopped; `result` is what it has finished, if anything.
+
+        Without a finished image the last preview stays to be looked at; `kept` is 0 then.
+        """
+        if result is not None and result.pictures.count:
+            self.show_result(result)
+        self._set_state("stopped")
+
+    def fail(self, failure: Failure) -> None:
+        self._failure = failure
+        self._set_state("failed")
+
+    def clear(self) -> None:
+        """Nothing yet."""
+        self._put(None)
+        self._set_state("empty")
+
+    # --- inside
+
+    def _put(
+        self,
+        request: GenerateRequest | None,
+        *,
+        live: _Batch | None = None,
+        final: Pictures | None = None,
+        result: Result | None = None,
+        ids: Sequence[int] = (),
+        notices: tuple[str, ...] = (),
+        title: str = "",
+    ) -> None:
+        self._request, self._live, self._final, self._result = request, live, final, result
+        self._record_ids, self._notices, self._title = tuple(ids), notices, title
+        self._failure, self._shown_step = None, None
+        self.step_changed.emit()
+        self.request_changed.emit()
+        self.pictures_changed.emit(0, self.count)
+        if self._selected >= self.count:
+            self.select(self.count - 1)
+        if self.count == 0 and self._mode == "single":
+            self.set_mode("grid")
+
+    def _set_state(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            self.state_changed.emit(state)
+
+    def _show_progress(self, event: Progress) -> None:
+        done = event.step if event.evaluations else 0
+        # Seconds count over the whole job, steps start again with every group of images.
+        share = event.evaluations / event.evaluations_total if event.evaluations_total else 0.0
+        groups = max(round(event.evaluations_total / max(event.steps, 1)), 1)
+        steps_done = share * groups * event.steps if share else float(done)
+        self._progress = CanvasProgress(
+            step=event.step,
+            steps=event.steps,
+            evaluations=event.evaluations,
+            evaluations_total=event.evaluations_total,
+            seconds=event.seconds,
+            seconds_per_step=event.seconds / steps_done if steps_done else 0.0,
+            seconds_left=event.seconds_left,
+            first=event.first,
+            count=event.count,
+        )
+        self.progress_changed.emit()
+
+
+class _Batch:
+    """A batch that fills in group by group."""
+
+    def __init__(self, count: int, width: int, height: int, channels: int) -> None:
+        self.count, self.width, self.height, self.channels = count, width, height, channels
+        self._stride = width * height * channels
+        self._data = bytearray(count * self._stride)
+        self.begun: set[int] = set()
+
+    def fits(self, other: Pictures) -> bool:
+        return (other.width, other.height, other.channels) == (self.width, self.height, self.channels)
+
+    def merge(self, first: int, group: Pictures) -> None:
+        count = min(group.count, self.count - first)
+        if first < 0 or count <= 0:
+            return
+        start = first * self._stride
+        self._data[start : start + count * self._stride] = group.data[: count * self._stride]
+        self.begun.update(range(first, first + count))
+
+    def one(self, index: int) -> Pictures:
+        data = bytes(self._data[index * self._stride : (index + 1) * self._stride])
+        return Pictures(1, self.width, self.height, self.channels, data)
+
+    def pictures(self) -> Pictures:
+        return Pictures(self.count, self.width, self.height, self.channels, bytes(self._data))

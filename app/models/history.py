@@ -1,0 +1,492 @@
+"""The history as a list: what a grid shows of it, and what can be done with its images.
+
+Rows are loaded a page at a time as the view scrolls. Thumbnails are read in blocks when they
+come into sight and the last few hundred are remembered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import tempfile
+from bisect import bisect_left
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QByteArray,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    QUrl,
+    Signal,
+    Slot,
+)
+
+from app.store.encoding import EncodedResult, encode_result
+from app.store.records import Details, Facets, Filter, Record, StoreError, Undo
+from app.store.store import Store
+from engine.errors import EngineError
+from engine.files import write_atomically
+from engine.messages import GenerateRequest, Pictures, Result, StepFrame
+
+__all__ = ["RECORDS_MIME", "Details", "Facets", "Filter", "HistoryModel", "HistoryRole", "Record", "Undo"]
+
+RECORDS_MIME = "application/x-genie-records"  # JSON list of ids, for drags inside the window
+
+_PAGE = 200
+_THUMBNAIL_BLOCK = 64
+_THUMBNAILS_KEPT = 1024
+_ENCODE_HERE = 512 * 1024  # bytes of pixels that are encoded within a frame; more goes to a thread
+_RETRY_MS = 15_000
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class HistoryRole(IntEnum):
+    """The roles of a row besides Qt's own."""
+
+    RECORD = Qt.ItemDataRole.UserRole + 1  # Record, without its thumbnail
+    THUMBNAIL = Qt.ItemDataRole.UserRole + 2  # bytes of a PNG
+    STARRED = Qt.ItemDataRole.UserRole + 3  # bool
+    TITLE = Qt.ItemDataRole.UserRole + 4  # str
+
+
+@dataclass
+class _Unsaved:
+    """A result on its way into the store. It stays in memory until it is there."""
+
+    result: Result
+    label_names: Sequence[str]
+    encoded: EncodedResult | None = None
+    future: Future[EncodedResult] | None = None
+
+
+class HistoryModel(QAbstractListModel):
+    """The images of a store that pass `filter`, newest result first."""
+
+    RecordRole = HistoryRole.RECORD
+    ThumbnailRole = HistoryRole.THUMBNAIL
+    StarredRole = HistoryRole.STARRED
+    TitleRole = HistoryRole.TITLE
+
+    added = Signal(object, object)  # Result, list of its ids: it is in the store now
+    filter_changed = Signal(object)  # Filter
+    total_changed = Signal(int)  # how many images pass the filter
+    facets_changed = Signal()  # what there is to filter by may have changed
+    trouble = Signal(str)  # something went wrong, in plain words; nothing is lost
+    _encoded = Signal(object)  # _Unsaved, from the encoding thread
+
+    def __init__(self, store: Store, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._filter = Filter()
+        self._records: list[Record] = []
+        self._rows: dict[int, int] | None = None  # id -> row, made anew after rows have moved
+        self._total = 0
+        self._thumbnails: OrderedDict[int, bytes] = OrderedDict()
+        self._undos: list[Undo] = []
+        self._unsaved: deque[_Unsaved] = deque()
+        self._told_full = False
+        self._encoder: ThreadPoolExecutor | None = None
+        self._drag_folder: tempfile.TemporaryDirectory[str] | None = None
+        self._retry = QTimer(self, singleShot=True, interval=_RETRY_MS)
+        self._retry.timeout.connect(self.save_waiting)
+        self._encoded.connect(self._take_encoded)
+        self.reload()
+
+    def close(self) -> None:
+        """Save what is still waiting and remove the files made for drags. Before the store closes."""
+        self._retry.stop()
+        for waiting in self._unsaved:
+            if waiting.encoded is None and waiting.future is not None:
+                waiting.encoded = waiting.future.result()
+        self.save_waiting()
+        self._retry.stop()
+        if self._encoder is not None:
+            self._encoder.shutdown()
+            self._encoder = None
+        if self._drag_folder is not None:
+            self._drag_folder.cleanup()
+            self._drag_folder = None
+
+    # --- what the view asks ----------------------------------------------------------------
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._records)
+
+    def canFetchMore(self, parent: _Index) -> bool:
+        return not parent.isValid() and len(self._records) < self._total
+
+    def fetchMore(self, parent: _Index) -> None:
+        """Append the next page."""
+        if parent.isValid():
+            return
+        try:
+            page = self._store.page(self._filter, len(self._records), _PAGE, thumbnails=False)
+            known = self._row_by_id()
+            page = [record for record in page if record.id not in known]
+            if not page:  # another window has deleted in between
+                self._set_total(len(self._records))
+                return
+        except StoreError as error:
+            self._set_total(len(self._records))
+            self.trouble.emit(error.message)
+            return
+        first = len(self._records)
+        self.beginInsertRows(QModelIndex(), first, first + len(page) - 1)
+        self._records += page
+        self._rows = None
+        self.endInsertRows()
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid() or index.row() >= len(self._records):
+            return None
+        record = self._records[index.row()]
+        if role == HistoryRole.RECORD:
+            return record
+        if role == HistoryRole.THUMBNAIL:
+            return self._thumbnail(index.row())
+        if role == HistoryRole.STARRED:
+            return record.starred
+        if role in (HistoryRole.TITLE, Qt.ItemDataRole.DisplayRole):
+            return title_of(record)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return describe(record)
+        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.AccessibleDescriptionRole):
+            return describe(record).replace("\n", ", ")
+        return None
+
+    def roleNames(self) -> dict[int, QByteArray]:
+        names = super().roleNames()
+        return {**names, **{int(role): QByteArray(role.name.lower().encode()) for role in HistoryRole}}
+
+    def flags(self, index: _Index) -> Qt.ItemFlag:
+        flags = super().flags(index)
+        return flags | Qt.ItemFlag.ItemIsDragEnabled if index.isValid() else flags
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        return Qt.DropAction.CopyAction
+
+    def mimeTypes(self) -> list[str]:
+        return ["text/uri-list", RECORDS_MIME]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        """Files for the desktop, ids for the window."""
+        ids = [self._records[row].id for row in sorted({index.row() for index in indexes})]
+        mime = QMimeData()
+        mime.setData(RECORDS_MIME, QByteArray(json.dumps(ids).encode()))
+        try:
+            mime.setUrls([QUrl.fromLocalFile(str(path)) for path in self.export_for_drag(ids)])
+        except EngineError as error:
+            self.trouble.emit(error.message)
+        return mime
+
+    # --- choosing what is shown ------------------------------------------------------------
+
+    @property
+    def filter(self) -> Filter:
+        return self._filter
+
+    def set_filter(self, filter: Filter) -> None:
+        if filter != self._filter:
+            self._filter = filter
+            self.reload()
+            self.filter_changed.emit(filter)
+
+    @property
+    def total(self) -> int:
+        """How many images pass the filter, loaded or not."""
+        return self._total
+
+    def facets(self) -> Facets:
+        """Models, class names and solvers there are, each with how many images it has."""
+        try:
+            return self._store.facets()
+        except StoreError as error:
+            self.trouble.emit(error.message)
+            return Facets()
+
+    def reload(self) -> None:
+        """Read the first page anew."""
+        records: list[Record] = []
+        total = 0
+        try:
+            total = self._store.count(self._filter)
+            records = self._store.page(self._filter, 0, _PAGE, thumbnails=False)
+        except StoreError as error:
+            self.trouble.emit(error.message)
+        self.beginResetModel()
+        self._records = records
+        self._rows = None
+        self.endResetModel()
+        self._set_total(total)
+
+    # --- reading one image -----------------------------------------------------------------
+
+    def record_at(self, row: int) -> Record:
+        return self._records[row]
+
+    def row_of(self, id: int) -> int | None:
+        """The row of an image, None if it is filtered out or not loaded yet."""
+        return self._row_by_id().get(id)
+
+    def details(self, id: int) -> Details:
+        """Everything about an image; a `StoreError` if it is gone."""
+        return self._store.details(id)
+
+    def request(self, id: int) -> GenerateRequest:
+        """The request of the whole result the image belongs to."""
+        return self._store.request(id)
+
+    def pictures(self, id: int) -> Pictures:
+        """The image's pixels."""
+        return self._store.pictures(id)
+
+    def png(self, id: int) -> bytes:
+        """The image as a PNG file with its settings in it."""
+        return self._store.png(id)
+
+    def steps_of(self, id: int) -> tuple[StepFrame, ...]:
+        """The image's filmstrip, a picture a frame; empty if it is no longer kept."""
+        return self._store.steps_of(id)
+
+    def result(self, id: int) -> Result | None:
+        """The whole result the image belongs to, if all of it is still there."""
+        return self._store.result(id)
+
+    # --- changing --------------------------------------------------------------------------
+
+    def add_result(self, result: Result, label_names: Sequence[str] = ()) -> list[int]:
+        """Keep a result. Returns its ids, or nothing yet if it is saved a little later.
+
+        It waits when it is large (it is encoded in another thread) and when the disk is full
+        (it is tried again by and by); `added` tells when it is in the store.
+        """
+        waiting = _Unsaved(result, label_names)
+        self._unsaved.append(waiting)
+        size = len(result.pictures.data) + sum(len(frame.pictures.data) for frame in result.steps)
+        if size <= _ENCODE_HERE:
+            waiting.encoded = encode_result(result)
+        else:
+            self._encoder = self._encoder or ThreadPoolExecutor(1, thread_name_prefix="encode-result")
+            waiting.future = self._encoder.submit(encode_result, result)
+            waiting.future.add_done_callback(lambda _: self._encoded.emit(waiting))
+        return self.save_waiting()
+
+    @property
+    def waiting(self) -> int:
+        """How many results are still in memory only."""
+        return len(self._unsaved)
+
+    @Slot(object)
+    def _take_encoded(self, waiting: _Unsaved) -> None:
+        if waiting.encoded is None and waiting.future is not None:
+            waiting.encoded = waiting.future.result()
+            self.save_waiting()
+
+    @Slot()
+    def save_waiting(self) -> list[int]:
+        """Put waiting results into the store, in their order, as far as it goes."""
+        ids: list[int] = []
+        while self._unsaved and (encoded := self._unsaved[0].encoded) is not None:
+            try:
+                ids = self._store.add_encoded(encoded, self._unsaved[0].label_names)
+            except StoreError as error:
+                if not self._told_full:
+                    self._told_full = True
+                    self.trouble.emit(f"{error.message} The result stays in memory and is tried again.")
+                self._retry.start()
+                return []
+            self._told_full = False
+            self._unsaved.popleft()
+            with self._telling():
+                self._show(ids)
+            self.facets_changed.emit()
+            self.added.emit(encoded.result, ids)
+        return ids
+
+    def star(self, ids: Sequence[int], on: bool = True) -> None:
+        """Mark images; they leave the list at once if the filter no longer lets them pass."""
+        with self._telling():
+            self._store.star(ids, on)
+            self._refresh(ids)
+            self.facets_changed.emit()
+
+    def note(self, id: int, text: str) -> None:
+        """Write words beside an image; the text filter finds them."""
+        with self._telling():
+            self._store.note(id, text)
+            self._refresh([id])
+
+    def delete(self, ids: Sequence[int]) -> Undo:
+        """Into the trash at once; `undo_delete` takes it back. What it returns may name no ids."""
+        undo = Undo((), "")
+        with self._telling():
+            undo = self._store.delete(ids)
+            if undo.ids:
+                self._undos.append(undo)
+                self._hide(undo.ids)
+                self.facets_changed.emit()
+        return undo
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._undos)
+
+    def undo_delete(self, undo: Undo | None = None) -> list[int]:
+        """Bring back what `undo`, or else the latest deletion, took away. Returns the ids."""
+        ids: list[int] = []
+        if undo is None:
+            if not self._undos:
+                return ids
+            undo = self._undos[-1]
+        with self._telling():
+            ids = self._store.undo(undo)
+            if undo in self._undos:
+                self._undos.remove(undo)
+            self._show(ids)
+            self.facets_changed.emit()
+        return ids
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """A verb of the window never raises what only needs saying."""
+        try:
+            yield
+        except StoreError as error:
+            self.trouble.emit(error.message)
+
+    def export_for_drag(self, ids: Sequence[int]) -> list[Path]:
+        """Write PNG files with the settings in them into a temporary folder, for a drag.
+
+        Raises `StoreError` or `UnusableFolder`.
+        """
+        if self._drag_folder is None:
+            self._drag_folder = tempfile.TemporaryDirectory(prefix="genie-drag-")
+        paths = []
+        for record in self._store.records(ids):
+            path = Path(self._drag_folder.name) / f"{_file_name(record)}.png"
+            if not path.exists():
+                png = self._store.png(record.id)
+                write_atomically(path, lambda temporary, png=png: temporary.write_bytes(png))  # type: ignore[misc]
+            paths.append(path)
+        return paths
+
+    # --- keeping rows in step with the store -----------------------------------------------
+
+    def _show(self, ids: Sequence[int]) -> None:
+        """Rows for images that are in the store now, without a reset."""
+        total = self._store.count(self._filter)
+        all_loaded = len(self._records) >= self._total
+        known = self._row_by_id()
+        fresh = [record for record in self._store.records(ids, self._filter) if record.id not in known]
+        for run, row in self._runs(fresh):
+            if row == len(self._records) and not all_loaded:
+                break  # below what is loaded: it comes with its page
+            self.beginInsertRows(QModelIndex(), row, row + len(run) - 1)
+            self._records[row:row] = run
+            self._rows = None
+            self.endInsertRows()
+        self._set_total(total)
+
+    def _runs(self, fresh: Sequence[Record]) -> list[tuple[list[Record], int]]:
+        """Neighbours among `fresh` (in order) with the row each run goes to, in order."""
+        runs: list[tuple[list[Record], int]] = []
+        for before, record in enumerate(fresh):
+            row = bisect_left(self._records, record.place, key=lambda other: other.place)
+            if runs and runs[-1][1] == row + before - len(runs[-1][0]):
+                runs[-1][0].append(record)
+            else:
+                runs.append(([record], row + before))
+        return runs
+
+    def _hide(self, ids: Sequence[int]) -> None:
+        known = self._row_by_id()
+        rows = sorted((known[id] for id in ids if id in known), reverse=True)
+        for last, first in _ranges(rows):
+            self.beginRemoveRows(QModelIndex(), first, last)
+            del self._records[first : last + 1]
+            self._rows = None
+            self.endRemoveRows()
+        self._set_total(self._store.count(self._filter))
+
+    def _refresh(self, ids: Sequence[int]) -> None:
+        """Read rows anew after their record changed; drop or add them as the filter says."""
+        passing = {record.id: record for record in self._store.records(ids, self._filter)}
+        for id, record in passing.items():
+            if (row := self.row_of(id)) is not None:
+                self._records[row] = record
+                self.dataChanged.emit(self.index(row), self.index(row))
+        self._hide([id for id in ids if id not in passing])
+        self._show(list(passing))
+
+    def _row_by_id(self) -> dict[int, int]:
+        if self._rows is None:
+            self._rows = {record.id: row for row, record in enumerate(self._records)}
+        return self._rows
+
+    def _set_total(self, total: int) -> None:
+        if total != self._total:
+            self._total = total
+            self.total_changed.emit(total)
+
+    def _thumbnail(self, row: int) -> bytes:
+        id = self._records[row].id
+        if id not in self._thumbnails:
+            # What surrounds it comes into sight next: one query instead of sixty-four.
+            first = row - row % _THUMBNAIL_BLOCK
+            block = [record.id for record in self._records[first : first + _THUMBNAIL_BLOCK]]
+            with contextlib.suppress(StoreError):  # a grey tile is better than a storm of notices
+                self._thumbnails.update(self._store.thumbnails(block))
+            while len(self._thumbnails) > _THUMBNAILS_KEPT:
+                self._thumbnails.popitem(last=False)
+        if id in self._thumbnails:
+            self._thumbnails.move_to_end(id)
+        return self._thumbnails.get(id, b"")
+
+
+def _ranges(rows: Sequence[int]) -> list[tuple[int, int]]:
+    """Falling row numbers as (last, first) of unbroken stretches."""
+    ranges: list[tuple[int, int]] = []
+    for row in rows:
+        if ranges and ranges[-1][1] == row + 1:
+            ranges[-1] = (ranges[-1][0], row)
+        else:
+            ranges.append((row, row))
+    return ranges
+
+
+def title_of(record: Record) -> str:
+    """A line under a thumbnail: the class, or the model of an image without one."""
+    return f"{record.label_name or record.model} {record.seed}"
+
+
+def describe(record: Record) -> str:
+    """What a tooltip says, a fact a line."""
+    lines = [record.label_name] if record.label_name else []
+    lines += [record.model, f"{record.solver}, {record.steps} steps"]
+    if record.guidance:
+        lines.append(f"Guidance {record.guidance:g}")
+    lines += [f"Seed {record.seed}", f"{record.width} × {record.height} px"]
+    lines.append(record.created.astimezone().strftime("%Y-%m-%d %H:%M"))
+    if record.starred:
+        lines.append("Starred")
+    if record.note:
+        lines.append(record.note)
+    return "\n".join(lines)
+
+
+def _file_name(record: Record) -> str:
+    words = [record.model, record.label_name, f"seed {record.seed}", str(record.id)]
+    return re.sub(r"[^\w.-]+", "-", " ".join(word for word in words if word)).strip("-.")[:120]

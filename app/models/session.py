@@ -1,0 +1,78 @@
+"""What comes back at the next start: kept in the store a moment after it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from app.store import Store
+from engine.errors import EngineError
+from engine.messages import GenerateRequest, request_from_json, request_to_json
+
+__all__ = ["Session"]
+
+_DELAY = 500  # ms; a drag changes a value a hundred times a second
+
+
+class Session(QObject):
+    """Values by name (anything JSON can hold): settings, and what views want to remember."""
+
+    trouble = Signal(str)  # it could not be kept, in plain words
+
+    def __init__(self, store: Store, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._unsaved: dict[str, Any] = {}
+        self._told = False
+        self._timer = QTimer(self, singleShot=True, interval=_DELAY)
+        self._timer.timeout.connect(self.flush)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value kept as `name`, or `default`."""
+        if name in self._unsaved:
+            return self._unsaved[name]
+        try:
+            return self._store.get_setting(f"session.{name}", default)
+        except EngineError as error:
+            self._tell(error)
+            return default
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep `value` soon; at once with `flush`."""
+        self._unsaved[name] = value
+        self._timer.start()
+
+    @Slot()
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        self._timer.stop()
+        try:
+            while self._unsaved:
+                name = next(iter(self._unsaved))
+                self._store.set_setting(f"session.{name}", self._unsaved[name])
+                del self._unsaved[name]
+        except EngineError as error:
+            self._tell(error)
+
+    def requests(self) -> list[GenerateRequest]:
+        """The jobs that waited when the studio was closed."""
+        found = self.get("queue", [])
+        requests = []
+        for text in found if isinstance(found, list) else []:
+            try:
+                request = request_from_json(text)
+            except (EngineError, TypeError, ValueError):
+                continue  # of another version; the others still come back
+            if isinstance(request, GenerateRequest):
+                requests.append(request)
+        return requests
+
+    def set_requests(self, requests: Sequence[GenerateRequest]) -> None:
+        self.set("queue", [request_to_json(request) for request in requests])
+
+    def _tell(self, error: EngineError) -> None:
+        if not self._told:  # a full disk fails at every change; once is enough
+            self._told = True
+            self.trouble.emit(error.message)

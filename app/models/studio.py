@@ -1,0 +1,537 @@
+"""The studio: settings, queue, canvas and history around one engine. What views talk to."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.engine_host import EngineHost
+from app.engine_worker import EngineLike
+from app.failure import Failure
+from app.models.canvas import CanvasModel
+from app.models.comparison import ComparePane
+from app.models.dropped import RequestDiff, read_dropped
+from app.models.history import HistoryModel
+from app.models.live import LiveCanvas
+from app.models.queue import Job, QueueModel
+from app.models.saving import FileWriter, SaveItem, items_of_records, items_of_result, place
+from app.models.session import Session
+from app.models.settings import GenerateSettings, fresh_seed
+from app.models.status import APP_TITLE, StatusModel
+from app.models.warm_up import IdleLoader
+from app.store import Store, history_path, open_store
+from engine.errors import BadRequest, EngineError
+from engine.messages import (
+    Catalogue,
+    GenerateRequest,
+    Loading,
+    ModelInfo,
+    Notice,
+    Progress,
+    Result,
+    choose_labels,
+)
+
+__all__ = ["APP_TITLE", "Studio"]
+
+
+class Studio(QObject):
+    """One window's worth of state. Views call its verbs and listen to its models.
+
+    Verbs never raise for what a person can do wrong: they put it beside the control (settings
+    errors), on the canvas (its failure) or into `notice`.
+    """
+
+    # text, kind ("info", "good", "care", "bad"), what the Undo button calls or None
+    notice = Signal(str, str, object)
+    title_changed = Signal(str)
+    catalogue_changed = Signal(object)  # Catalogue
+    engine_state_changed = Signal(str)  # "starting", "ready", "failed"
+    work_finished = Signal(str)  # long work is done; for a notification when the window is not in front
+    editing_changed = Signal(object)  # the id of the job being edited, or None
+    following_changed = Signal(bool)
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        engine_factory: Callable[[], EngineLike] | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        """Opens the person's history unless given a `store` (`Store(None)`: in memory only)."""
+        super().__init__(parent)
+        self.store = store if store is not None else open_store(history_path())
+        self.host = EngineHost(engine_factory, self)
+        self.settings = GenerateSettings(self)
+        self.canvas = CanvasModel(self)
+        self.history = HistoryModel(self.store, self)
+        self.queue = QueueModel(self.host, self)
+        self.status = StatusModel(self)
+        self.writer = FileWriter(self)
+        self.session = Session(self.store, self)
+        self.live = LiveCanvas(self.host, self.queue, self.canvas, self.settings, self)
+        self._loader = IdleLoader(self.host, self.queue, self.settings, self.status, self)
+        self._catalogue: Catalogue | None = None
+        self._wanted: list[bool] = []  # Generate pressed before the catalogue came; whether first
+        self._editing: int | None = None
+        self._closed = False
+        self._connect()
+        self._restore()
+
+    def _connect(self) -> None:
+        self.host.catalogue_ready.connect(self._on_catalogue)
+        self.host.catalogue_failed.connect(self._on_failure)
+        self.host.engine_ready.connect(self._on_engine_ready)
+        self.host.engine_failed.connect(self._on_engine_failed)
+        self.queue.job_progress.connect(self._on_job_progress)
+        self.queue.job_finished.connect(self._on_job_finished)
+        self.queue.job_cancelled.connect(self._on_job_cancelled)
+        self.queue.job_failed.connect(self._on_job_failed)
+        self.settings.changed.connect(self._on_settings_changed)
+        self.status.title_changed.connect(self.title_changed)
+        self.status.engine_state_changed.connect(self.engine_state_changed)
+        self.live.following_changed.connect(self.following_changed)
+        self._loader.failed.connect(self._on_failure)
+        self.canvas.request_changed.connect(self._refresh_stale)
+        self.history.added.connect(self._on_history_added)
+        self.history.trouble.connect(self._on_trouble)
+        self.session.trouble.connect(self._on_trouble)
+        self.writer.written.connect(self._on_written)
+        self.writer.failed.connect(self._on_failure)
+
+    # --- state
+
+    @property
+    def catalogue(self) -> Catalogue | None:
+        """What can be chosen; None for the first milliseconds."""
+        return self._catalogue
+
+    @property
+    def engine_state(self) -> str:
+        """ "starting", "ready" or "failed"."""
+        return self.status.engine_state
+
+    @property
+    def window_title(self) -> str:
+        """ "step 6/10 - 1.2 s left - GENIE Studio" while something runs."""
+        return self.status.title
+
+    @property
+    def following(self) -> bool:
+        """The canvas shows the running job; opening something from the history ends that."""
+        return self.live.following
+
+    @property
+    def editing(self) -> int | None:
+        """The pending job whose settings are being edited."""
+        return self._editing
+
+    @property
+    def would_lose_work(self) -> bool:
+        """Closing now would cut off a running job. Waiting ones come back at the next start."""
+        return self.queue.running is not None or self.writer.busy
+
+    def model_info(self, name: str) -> ModelInfo | None:
+        models = self._catalogue.models if self._catalogue is not None else ()
+        return next((info for info in models if info.name == name), None)
+
+    def class_names(self, request: GenerateRequest) -> tuple[str, ...]:
+        """The class names of a request's model; empty if the model is not there."""
+        info = self.model_info(request.model)
+        return info.classes if info is not None else ()
+
+    # --- start and end
+
+    def start(self) -> None:
+        """Start the engine; call it when the window is on screen."""
+        self.host.start()
+        if self.store.notice:
+            self.notice.emit(self.store.notice, "care", None)
+        if (count := len(self._restored)) > 0:
+            words = "The job that waited is" if count == 1 else f"The {count:,} jobs that waited are"
+            self.notice.emit(f"{words} back in the queue.", "info", self._drop_restored)
+
+    def shutdown(self, timeout_ms: int = 30_000) -> bool:
+        """Keep everything, end the engine thread, close the store. False: see `EngineHost.shutdown`."""
+        if self._closed:
+            return True
+        self._closed = True
+        self.session.set("settings", self.settings.to_dict())
+        running = (self.queue.running,) if self.queue.running else ()
+        self.session.set_requests([job.request for job in (*running, *self.queue.pending)])
+        ended = self.host.shutdown(timeout_ms)
+        self.writer.close()
+        self.history.close()
+        self.session.flush()
+        self.store.close()
+        return ended
+
+    def _restore(self) -> None:
+        values = self.session.get("settings", {})
+        if isinstance(values, dict):
+            self.settings.from_dict(values)
+        self._restored = [self.queue.add(request) for request in self.session.requests()]
+
+    def _drop_restored(self) -> None:
+        for job_id in self._restored:
+            self.queue.remove(job_id)
+
+    # --- verbs: generating
+
+    def generate(self, first: bool = False) -> int | None:
+        """Queue what the settings say; None if they can't be (an error is beside the control)."""
+        if self._catalogue is None:
+            self._wanted.append(first)
+            self.canvas.wait("starting")
+            return None
+        request = self._build_request()
+        if request is None:
+            return None
+        self.live.follow()
+        alone = self.queue.running is None and not self.queue.pending
+        job_id = self.queue.add(request, first)
+        if alone:
+            # The canvas answers the click now; the engine may need a moment.
+            self.live.begin(job_id, request, "running" if self.engine_state == "ready" else "starting")
+        return job_id
+
+    def generate_forever(self, on: bool) -> None:
+        """Generate again and again with fresh seeds (and classes, where those are random)."""
+        if not on:
+            self.queue.set_forever(False)
+            return
+        pick = self.settings.pick
+        self.queue.renew = lambda request: self._renew(request, pick == "random")
+        if (
+            self.queue.running is None
+            and not self.queue.pending
+            and self.generate() is None
+            and not self._wanted
+        ):
+            return
+        self.queue.set_forever(True)
+
+    def _renew(self, request: GenerateRequest, random_labels: bool) -> GenerateRequest:
+        seed, labels = fresh_seed(), request.labels
+        classes = len(self.class_names(request))
+        if random_labels and classes:
+            labels = choose_labels("random", request.count, classes, seed)
+        return dataclasses.replace(request, seed=seed, labels=labels)
+
+    def stop(self) -> None:
+        """Interrupt the running job within one network evaluation; one that still waits is cancelled."""
+        self._wanted.clear()
+        if self.queue.running is not None:
+            self.queue.stop_current()
+            return
+        self.queue.set_forever(False)
+        waiting = self.live.job
+        if waiting is not None and self.queue.remove(waiting) is not None:
+            self.live.forget(waiting)
+        elif self.canvas.busy:
+            self.canvas.stop(None)
+
+    def retry(self) -> int | None:
+        """Run the request on the canvas again, as it was."""
+        if self.canvas.request is None:
+            return self.generate()
+        self.live.follow()
+        return self.queue.add(self.canvas.request, first=True)
+
+    def reuse_seed(self, index: int | None = None) -> None:
+        """Take over the seed of a picture on the canvas (the selected one, or the first)."""
+        seed = self.canvas.seed_of(max(self.canvas.selected, 0) if index is None else index)
+        if seed is not None:
+            self.settings.seed = seed
+
+    def follow(self) -> None:
+        """Show the running job on the canvas."""
+        self.live.follow()
+
+    # --- verbs: queue
+
+    def remove_job(self, job_id: int) -> None:
+        """Cancel a pending job (with undo) or take an ended one off the list."""
+        pending = [job.id for job in self.queue.pending]
+        position = pending.index(job_id) if job_id in pending else 0
+        job = self.queue.remove(job_id)
+        if job is None or job.ended:
+            return
+        if job_id == self._editing:
+            self.cancel_edit()
+        self.live.forget(job_id)
+        self.notice.emit("Removed from the queue.", "info", lambda: self.queue.restore(job, position))
+
+    def edit_job(self, job_id: int) -> bool:
+        """Put a pending job's settings beside the canvas; `commit_edit` gives them back to it."""
+        job = self.queue.job(job_id)
+        if job is None or job.ended or job == self.queue.running:
+            return False
+        self.settings.apply_request(job.request)
+        self._set_editing(job_id)
+        return True
+
+    def commit_edit(self) -> bool:
+        """Give the edited settings to the job. False: they can't be, or it runs already."""
+        if self._editing is None:
+            return False
+        request = self._build_request()
+        if request is None:
+            return False
+        job_id = self._editing
+        self._set_editing(None)
+        if not self.queue.replace(job_id, request):
+            self.notice.emit("This job has started meanwhile, so it runs as it was.", "care", None)
+            return False
+        return True
+
+    def cancel_edit(self) -> None:
+        self._set_editing(None)
+
+    # --- verbs: settings
+
+    def apply_settings(self, request: GenerateRequest) -> None:
+        """Make the settings those of a request, with undo."""
+        before = self.settings.to_dict()
+        self.settings.apply_request(request)
+        self.notice.emit("Settings applied.", "info", lambda: self.settings.from_dict(before))
+
+    def use_seed(self, seed: int) -> None:
+        """Take over a seed only, with undo."""
+        before = self.settings.seed
+        self.settings.seed = seed
+
+        def undo() -> None:
+            self.settings.seed = before
+
+        self.notice.emit(f"Seed {seed} taken over.", "info", undo)
+
+    def open_dropped_file(self, path: Path | str) -> RequestDiff | None:
+        """What applying the settings in a picture file would change; None (and a notice) if it has none."""
+        try:
+            return self._read_dropped(Path(path))
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return None
+
+    def _read_dropped(self, path: Path) -> RequestDiff:
+        current = self.settings.to_dict()
+        diff = read_dropped(path, current)
+        names = self.class_names(diff.request)
+        return read_dropped(path, current, names) if names else diff
+
+    # --- verbs: history
+
+    def show_record(self, record_id: int) -> bool:
+        """Put an image of the history on the canvas, with its whole batch where that is still there."""
+        try:
+            result = self.history.result(record_id)
+            details = self.history.details(record_id)
+            pictures = self.history.pictures(record_id)
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return False
+        self.live.leave()
+        record = details.record
+        if result is not None:
+            self.canvas.show_result(result, self._ids_of_batch(record.job, result.pictures.count))
+            self.canvas.select(record.index)
+        else:
+            alone = dataclasses.replace(details.request, seed=record.seed, labels=(record.label,))
+            self.canvas.show_pictures(alone, pictures, [record_id])
+            self.canvas.select(0)
+        return True
+
+    def _ids_of_batch(self, job: str, count: int) -> list[int]:
+        """The ids of a whole batch, in order; none if part of it is filtered out or not loaded."""
+        records = (self.history.record_at(row) for row in range(self.history.rowCount()))
+        batch = sorted((record.index, record.id) for record in records if record.job == job)
+        return [record_id for _, record_id in batch] if len(batch) == count else []
+
+    def apply_record(self, record_id: int) -> None:
+        """Make the settings those an image of the history was made with (double-click)."""
+        try:
+            request = self.history.request(record_id)
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return
+        self.apply_settings(request)
+
+    def compare_records(self, left: int, right: int) -> bool:
+        """Compare two images of the history on the canvas."""
+        try:
+            panes = [self._pane_of(record_id) for record_id in (left, right)]
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return False
+        self.canvas.compare_with(panes[0], panes[1])
+        return True
+
+    def _pane_of(self, record_id: int) -> ComparePane:
+        details = self.history.details(record_id)
+        record = details.record
+        title = f"{record.solver} {record.steps}, seed {record.seed}"
+        return ComparePane(title, self.history.pictures(record_id), details.request, record.index)
+
+    def delete_records(self, ids: Sequence[int]) -> None:
+        """Into the trash at once, with undo."""
+        if not ids:
+            return
+        try:
+            undo = self.history.delete(ids)
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return
+        count = len(undo.ids)
+        words = "Picture deleted." if count == 1 else f"{count:,} pictures deleted."
+        self.notice.emit(words, "info", lambda: self.history.undo_delete(undo))
+
+    # --- verbs: files
+
+    def save_images(self, indices: Sequence[int], path: Path | str, format: str = "") -> bool:
+        """Save finished pictures of the canvas, off the window's thread; `writer` says when.
+
+        `path` is a file for one picture with a suffix, otherwise a folder; `format` is one of
+        `IMAGE_FORMATS` there. False (and a notice): nothing is there to save.
+        """
+        result = self.canvas.result
+        if result is None and self.canvas.record_ids:
+            return self.save_records([self.canvas.record_ids[i] for i in indices], path, format)
+        kept = [i for i in indices if result is not None and 0 <= i < result.pictures.count]
+        if result is None or not kept:
+            self.notice.emit("There is no finished picture to save yet.", "care", None)
+            return False
+        return self._save(
+            lambda: items_of_result(result, kept, self.class_names(result.request)), path, format
+        )
+
+    def save_records(self, ids: Sequence[int], path: Path | str, format: str = "") -> bool:
+        """Save images of the history; see `save_images`."""
+        return self._save(lambda: items_of_records(self.history, ids), path, format)
+
+    def _save(self, items: Callable[[], list[SaveItem]], path: Path | str, format: str) -> bool:
+        try:
+            placed = place(items(), Path(path), format)
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return False
+        if placed:
+            self.writer.write_images(placed)
+        return bool(placed)
+
+    def export_steps(
+        self, path: Path | str, index: int | None = None, scale: int = 0, step_ms: int = 120
+    ) -> bool:
+        """Save the steps on the canvas as GIF, APNG or WebP by the suffix, off the window's thread.
+
+        `index` is one picture, None the whole grid; `scale` enlarges pixels (0: to about 512 px).
+        """
+        if self.canvas.result is None or not self.canvas.result.steps:
+            self.notice.emit(
+                "These pictures have no steps to export. Generate them again first.", "care", None
+            )
+            return False
+        self.writer.write_animation(Path(path), self.canvas.result, index, scale, step_ms)
+        return True
+
+    # --- what the engine and the models say
+
+    @Slot(object)
+    def _on_catalogue(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self.settings.set_catalogue(catalogue)
+        self.catalogue_changed.emit(catalogue)
+        wanted, self._wanted = self._wanted, []
+        if wanted:
+            self.canvas.wait("empty")
+        for first in wanted:
+            self.generate(first)
+
+    @Slot()
+    def _on_engine_ready(self) -> None:
+        self.status.set_engine_state("ready")
+
+    @Slot(object)
+    def _on_engine_failed(self, failure: Failure) -> None:
+        self.status.set_engine_state("failed", failure)
+        self._wanted.clear()
+        self.canvas.fail(failure)
+        self._on_failure(failure)
+
+    @Slot(object, object)
+    def _on_job_progress(self, _job: Job, event: Progress | Loading | Notice) -> None:
+        if isinstance(event, Loading):
+            self.status.set_activity("loading the model")
+        elif isinstance(event, Progress):
+            self.status.show_progress(event)
+
+    @Slot(object, object)
+    def _on_job_finished(self, _job: Job, result: Result) -> None:
+        self.status.show_idle()
+        self._keep(result)
+        for words in result.notices:
+            self.notice.emit(words, "care", None)
+        if not self.queue.pending and not self.queue.forever:
+            count = result.pictures.count
+            self.work_finished.emit(f"{count:,} picture{'' if count == 1 else 's'} finished.")
+
+    @Slot(object, object)
+    def _on_job_cancelled(self, _job: Job, result: Result | None) -> None:
+        self.status.show_idle()
+        if result is not None:
+            self._keep(result)
+
+    @Slot(object, object)
+    def _on_job_failed(self, _job: Job, failure: Failure) -> None:
+        self.status.show_idle()
+        self._on_failure(failure)
+
+    @Slot(object)
+    def _on_failure(self, failure: Failure) -> None:
+        self.notice.emit(failure.message, "bad", None)
+
+    @Slot(str)
+    def _on_trouble(self, message: str) -> None:
+        self.notice.emit(message, "bad", None)
+
+    @Slot(object, str)
+    def _on_written(self, _paths: object, words: str) -> None:
+        self.notice.emit(words, "good", None)
+
+    @Slot(object, object)
+    def _on_history_added(self, result: Result, ids: list[int]) -> None:
+        if result is self.canvas.result:
+            self.canvas.set_record_ids(ids)
+
+    @Slot()
+    def _on_settings_changed(self) -> None:
+        self._refresh_stale()
+        self.session.set("settings", self.settings.to_dict())
+
+    @Slot()
+    def _refresh_stale(self) -> None:
+        request = self.canvas.request
+        self.canvas.set_stale(request is not None and not self.settings.matches(request))
+
+    # --- inside
+
+    def _build_request(self) -> GenerateRequest | None:
+        try:
+            return self.settings.build_request()
+        except BadRequest as error:
+            if not self.settings.errors:  # it is about none of the settings
+                self.notice.emit(error.message, "bad", None)
+            return None
+
+    def _keep(self, result: Result) -> None:
+        self.status.set_provenance(result.provenance)
+        with contextlib.suppress(EngineError):  # the history has said what and keeps it in memory
+            self.history.add_result(result, self.class_names(result.request))
+
+    def _set_editing(self, job_id: int | None) -> None:
+        if job_id != self._editing:
+            self._editing = job_id
+            self.editing_changed.emit(job_id)

@@ -1,0 +1,89 @@
+"""Line icons from resources/icons, tinted by the theme and sharp on every screen.
+
+The files are drawn on a 20 px square with `currentColor`; `bind` keeps a button's icon in the
+colours of the theme when that changes.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt
+from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QAbstractButton, QApplication
+
+import resources
+from app.views import theme, tokens
+
+__all__ = ["bind", "icon", "names", "pixmap"]
+
+_ROLE = "icon_role"
+_NAME = "icon_name"
+
+
+def names() -> list[str]:
+    """Every icon there is."""
+    return sorted(file.stem for file in resources.path("icons").glob("*.svg"))
+
+
+@cache
+def _source(name: str) -> str:
+    return resources.path("icons", f"{name}.svg").read_text(encoding="utf-8")
+
+
+def pixmap(name: str, role: str = "text", size: int = tokens.ICON, ratio: float = 1.0) -> QPixmap:
+    """An icon as a picture of `size` px for a screen of that pixel ratio, in the colour of `role`."""
+    return _pixmap(name, theme.current().color(role).name(), size, ratio)
+
+
+@cache
+def _pixmap(name: str, colour: str, size: int, ratio: float) -> QPixmap:
+    renderer = QSvgRenderer(QByteArray(_source(name).replace("currentColor", colour).encode()))
+    drawn = QPixmap(QSize(size, size) * ratio)
+    drawn.setDevicePixelRatio(ratio)
+    drawn.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(drawn)
+    renderer.render(painter, QRectF(0, 0, size, size))
+    painter.end()
+    return drawn
+
+
+def icon(name: str, role: str = "text") -> QIcon:
+    """The icon in the colours the theme has now: `role` at rest, accent when on, faint when disabled."""
+    made = QIcon()
+    modes = (
+        (role, QIcon.Mode.Normal, QIcon.State.Off),
+        ("on_accent" if role == "on_accent" else "accent", QIcon.Mode.Normal, QIcon.State.On),
+        ("disabled" if role != "on_accent" else "quiet", QIcon.Mode.Disabled, QIcon.State.Off),
+    )
+    for size in (tokens.ICON, tokens.ICON_LARGE):
+        for ratio in (1.0, 2.0, 3.0):
+            for colour, mode, state in modes:
+                made.addPixmap(pixmap(name, colour, size, ratio), mode, state)
+    return made
+
+
+def bind(target: QAbstractButton | QAction, name: str, role: str = "text") -> None:
+    """Give a button or an action this icon, now and whenever the theme changes."""
+    target.setProperty(_NAME, name)
+    target.setProperty(_ROLE, role)
+    target.setIcon(icon(name, role))
+    _watch()
+
+
+@cache
+def _watch() -> None:
+    """Once per process: repaint bound icons when the theme changes."""
+    theme.current().changed.connect(_refresh)
+
+
+def _refresh() -> None:
+    seen: set[int] = set()
+    for widget in QApplication.allWidgets():
+        bound: list[QObject] = [widget, *widget.actions()]
+        for target in bound:
+            name = target.property(_NAME)
+            if name and id(target) not in seen and isinstance(target, (QAbstractButton, QAction)):
+                seen.add(id(target))
+                target.setIcon(icon(name, target.property(_ROLE)))

@@ -1,0 +1,67 @@
+"""Pictures as the engine sends them, turned into QImages once, when they are first painted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage
+
+from engine.messages import Pictures
+
+__all__ = ["TileImages", "to_image"]
+
+
+def to_image(pictures: Pictures, index: int = 0) -> QImage:
+    """Picture `index` as a QImage that owns its pixels (RGB32, the format painted fastest)."""
+    start = index * pictures.stride
+    grey = pictures.channels == 1
+    shared = QImage(
+        pictures.data[start : start + pictures.stride],
+        pictures.width,
+        pictures.height,
+        pictures.width * pictures.channels,
+        QImage.Format.Format_Grayscale8 if grey else QImage.Format.Format_RGB888,
+    )
+    return shared.convertToFormat(QImage.Format.Format_RGB32)
+
+
+class TileImages:
+    """The QImages of a batch, asked from `source` one by one, kept until they are `forgotten`."""
+
+    def __init__(self, source: Callable[[int], Pictures | None]) -> None:
+        self._source = source
+        self._images: dict[int, QImage | None] = {}
+        self._reduced: dict[int, QImage] = {}
+
+    def forget(self, indices: Iterable[int] | None = None) -> None:
+        """These pictures (all, without `indices`) look different now."""
+        if indices is None:
+            self._images.clear()
+            self._reduced.clear()
+            return
+        for index in indices:
+            self._images.pop(index, None)
+            self._reduced.pop(index, None)
+
+    def image(self, index: int) -> QImage | None:
+        """Picture `index` in its own size; None where there is none yet."""
+        if index not in self._images:
+            picture = self._source(index)
+            self._images[index] = None if picture is None else to_image(picture)
+        return self._images[index]
+
+    def reduced(self, index: int, size: QSize) -> QImage | None:
+        """Picture `index` averaged down to `size`, for a zoom below one."""
+        reduced = self._reduced.get(index)
+        if reduced is not None and reduced.size() == size:
+            return reduced
+        image = self.image(index)
+        if image is None:
+            return None
+        reduced = self._reduced[index] = image.scaled(
+            size,
+            Qt.AspectRatioMode.IgnoreAspectRatio,
+            Qt.TransformationMode.SmoothTransformation,
+        )
+        return reduced

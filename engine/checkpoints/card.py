@@ -1,0 +1,317 @@
+"""A model's card: `card.toml` beside its weights says all there is to know without loading them.
+
+Imports no torch, so that every model can be listed before torch is loaded. A card is checked
+field by field; a `BadCheckpoint` names the file, the field, its value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from engine.errors import BadCheckpoint
+from engine.messages import SPACINGS
+
+__all__ = [
+    "CARD",
+    "HEAD_FIELDS",
+    "NETWORK_FIELDS",
+    "PREDICTIONS",
+    "Card",
+    "Part",
+    "card_to_toml",
+    "read_card",
+]
+
+CARD = "card.toml"
+PREDICTIONS = ("eps", "v", "x0")
+_MAX_CARD_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network of a model: its architecture, the settings of it, and where its weights are.
+
+    `sha256` is that of the weights file; `save_model` fills it in.
+    """
+
+    kind: str
+    config: Mapping[str, Any]
+    weights: str
+    sha256: str = "0" * 64
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything a card says. `training` and `quality` are free tables, for people to read."""
+
+    name: str
+    title: str
+    summary: str
+    image_size: int
+    channels: int  # 1 grey, 3 RGB
+    classes: tuple[str, ...]  # empty: unconditional
+    null_label: bool
+    network: Part
+    head: Part | None = None
+    prediction: str = "v"
+    spacing: str = "quadratic"
+    beta_min: float = 0.1
+    beta_d: float = 19.9
+    data: Mapping[str, str] = field(default_factory=dict)  # name, licence, note
+    training: Mapping[str, Any] = field(default_factory=dict)
+    quality: Mapping[str, Any] = field(default_factory=dict)
+
+
+# --- what a field may be: a test and the words for it -----------------------------------------
+
+
+@dataclass(frozen=True)
+class _Rule:
+    words: str
+    ok: Callable[[Any], bool]
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _whole(low: int, high: int) -> _Rule:
+    return _Rule(f"a whole number from {low} to {high}", lambda v: _is_whole(v) and low <= v <= high)
+
+
+def _number(low: float, high: float) -> _Rule:
+    def ok(value: object) -> bool:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return number and math.isfinite(value) and low <= value <= high  # type: ignore[arg-type,operator]
+
+    return _Rule(f"a number from {low:g} to {high:g}", ok)
+
+
+def _one_of(allowed: tuple[object, ...]) -> _Rule:
+    # A set of types beside the values, because True == 1.
+    return _Rule(
+        "one of " + ", ".join(map(str, allowed)),
+        lambda v: v in allowed and type(v) in {type(a) for a in allowed},
+    )
+
+
+def _list_of(words: str, ok: Callable[[Any], bool], low: int, high: int) -> _Rule:
+    return _Rule(words, lambda v: isinstance(v, list) and low <= len(v) <= high and all(map(ok, v)))
+
+
+_TEXT = _Rule("a text", lambda v: isinstance(v, str) and len(v) <= 20_000)
+_NAME = _Rule(
+    "a name of letters, digits, dots, dashes and underscores",
+    lambda v: isinstance(v, str) and re.fullmatch(r"[A-Za-z0-9][\w.\-]{0,99}", v) is not None,
+)
+_FILE = _Rule(
+    "the name of a .safetensors file in the same folder",
+    lambda v: isinstance(v, str) and re.fullmatch(r"[A-Za-z0-9][\w.\-]{0,99}\.safetensors", v) is not None,
+)
+_HASH = _Rule(
+    "64 hexadecimal digits", lambda v: isinstance(v, str) and re.fullmatch(r"[0-9a-f]{64}", v) is not None
+)
+_BOOLEAN = _Rule("true or false", lambda v: isinstance(v, bool))
+_CLASSES = _list_of(
+    "a list of different names", lambda v: isinstance(v, str) and 0 < len(v) <= 100, 0, 100_000
+)
+_SIZE = _whole(1, 4096)
+_WIDTH = _whole(4, 4096)
+
+_MODEL_FIELDS = {
+    "name": _NAME,
+    "title": _TEXT,
+    "summary": _TEXT,
+    "image_size": _SIZE,
+    "channels": _one_of((1, 3)),
+    "classes": _CLASSES,
+    "null_label": _BOOLEAN,
+    "prediction": _one_of(PREDICTIONS),
+    "spacing": _one_of(SPACINGS),
+}
+_SCHEDULE_FIELDS = {"beta_min": _number(1e-6, 100.0), "beta_d": _number(1e-6, 1000.0)}
+_DATA_FIELDS = {"name": _TEXT, "licence": _TEXT, "note": _TEXT}
+
+# The settings of each architecture, by kind. They repeat the fields of its config class, which
+# can't be asked here because it lives beside torch; a test holds the two together.
+NETWORK_FIELDS: dict[str, dict[str, _Rule]] = {
+    "compact": {
+        "image_size": _SIZE,
+        "channels": _one_of((1, 3)),
+        "classes": _whole(0, 100_000),
+        "patch": _whole(1, 64),
+        "widths": _list_of("a list of 1 to 8 multiples of 4", lambda v: _WIDTH.ok(v) and v % 4 == 0, 1, 8),
+        "blocks": _whole(1, 16),
+        "attention": _list_of("a list of true and false, one a width", _BOOLEAN.ok, 1, 8),
+        "embedding": _WIDTH,
+        "dropout": _number(0.0, 1.0),
+    }
+}
+HEAD_FIELDS: dict[str, dict[str, _Rule]] = {
+    "compact": {
+        "channels": _one_of((1, 3)),
+        "patch": _whole(1, 64),
+        "features": _WIDTH,
+        "embedding": _WIDTH,
+        "width": _WIDTH,
+    }
+}
+_PART_FIELDS = {"weights": _FILE, "sha256": _HASH}
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+class _Table:
+    """One table of a card; takes fields out of it by rule and complains by name."""
+
+    def __init__(self, path: Path, name: str, values: object) -> None:
+        self._path, self._name = path, name
+        if not isinstance(values, dict):
+            raise BadCheckpoint(f"{path}: it has no table [{name}]. Import the model again.", field=name)
+        self._values = values
+
+    def complain(self, key: str, words: str) -> BadCheckpoint:
+        value = repr(self._values[key])[:80] if key in self._values else "missing"
+        return BadCheckpoint(
+            f"{self._path}: {self._name}.{key} is {value}; {words} is needed. "
+            "Correct the card or import the model again.",
+            field=f"{self._name}.{key}",
+        )
+
+    def take(self, key: str, rule: _Rule) -> Any:
+        if key not in self._values or not rule.ok(self._values[key]):
+            raise self.complain(key, rule.words)
+        return self._values[key]
+
+    def take_all(self, fields: Mapping[str, _Rule]) -> dict[str, Any]:
+        unknown = sorted(set(self._values) - set(fields))
+        if unknown:
+            raise self.complain(unknown[0], f"none but {', '.join(fields)}")
+        return {key: self.take(key, rule) for key, rule in fields.items()}
+
+    def part(self, kinds: Mapping[str, Mapping[str, _Rule]]) -> Part:
+        kind = self.take("kind", _one_of(tuple(kinds)))
+        fields = {"kind": _TEXT, **kinds[kind], **_PART_FIELDS}
+        values = self.take_all(fields)
+        config = {key: _frozen(values[key]) for key in kinds[kind]}
+        return Part(kind, config, values["weights"], values["sha256"])
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def read_card(path: Path) -> Card:
+    """The card at `path`; a `BadCheckpoint` says what is wrong with it."""
+    try:
+        raw = path.read_bytes()
+        if len(raw) > _MAX_CARD_BYTES:
+            raise ValueError("it is longer than any card")
+        document = tomllib.loads(raw.decode("utf-8"))
+    except OSError as error:
+        raise BadCheckpoint(f"Couldn't read {path}: {error.strerror or error}.", field="card") from error
+    except (ValueError, RecursionError) as error:
+        raise BadCheckpoint(
+            f"{path} is not a readable card: {error}. Correct it or import the model again.", field="card"
+        ) from error
+
+    model_table = _Table(path, "model", document.get("model"))
+    model = model_table.take_all(_MODEL_FIELDS)
+    if len(set(model["classes"])) != len(model["classes"]):
+        raise model_table.complain("classes", _CLASSES.words)
+    network_table = _Table(path, "network", document.get("network"))
+    network = network_table.part(NETWORK_FIELDS)
+    _check_network(network_table, network, model)
+    head = None
+    if "head" in document:
+        head_table = _Table(path, "head", document["head"])
+        head = head_table.part(HEAD_FIELDS)
+        _check_head(head_table, head, network)
+    schedule = _Table(path, "schedule", document.get("schedule")).take_all(_SCHEDULE_FIELDS)
+    data = _Table(path, "data", document.get("data", {"name": "", "licence": "", "note": ""}))
+    return Card(
+        **{**model, "classes": tuple(model["classes"])},
+        network=network,
+        head=head,
+        beta_min=float(schedule["beta_min"]),
+        beta_d=float(schedule["beta_d"]),
+        data=data.take_all(_DATA_FIELDS),
+        training=_free_table(path, document, "training"),
+        quality=_free_table(path, document, "quality"),
+    )
+
+
+def _free_table(path: Path, document: dict[str, Any], name: str) -> dict[str, Any]:
+    value = document.get(name, {})
+    if not isinstance(value, dict):
+        raise BadCheckpoint(f"{path}: {name} is {value!r}; a table [{name}] is needed.", field=name)
+    return value
+
+
+def _check_network(table: _Table, network: Part, model: Mapping[str, Any]) -> None:
+    """Does the architecture make what [model] promises, and can it be built?"""
+    config = network.config
+    for key, promised in (
+        ("image_size", model["image_size"]),
+        ("channels", model["channels"]),
+        ("classes", len(model["classes"])),
+    ):
+        if config[key] != promised:
+            raise table.complain(key, f"{promised}, as [model] says,")
+    if network.kind == "compact":
+        if len(config["attention"]) != len(config["widths"]):
+            raise table.complain("attention", "one true or false a width")
+        smallest = config["patch"] * 2 ** (len(config["widths"]) - 1)
+        if config["image_size"] % smallest:
+            raise table.complain("patch", f"an image size that {smallest} divides")
+
+
+def _check_head(table: _Table, head: Part, network: Part) -> None:
+    """The head works on what its network hands over."""
+    if head.kind == network.kind == "compact":
+        config = network.config
+        for key, needed in (
+            ("channels", config["channels"]),
+            ("patch", config["patch"]),
+            ("features", config["widths"][0]),
+            ("embedding", config["embedding"]),
+        ):
+            if head.config[key] != needed:
+                raise table.complain(key, f"{needed}, as in [network],")
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+def card_to_toml(card: Card) -> str:
+    """The text of a card file; `read_card` gives an equal card back."""
+
+    def part(p: Part) -> dict[str, Any]:
+        return {"kind": p.kind, **_thawed(p.config), "weights": p.weights, "sha256": p.sha256}
+
+    document: dict[str, Any] = {
+        "model": {key: _thawed(getattr(card, key)) for key in _MODEL_FIELDS},
+        "network": part(card.network),
+    }
+    if card.head is not None:
+        document["head"] = part(card.head)
+    document["schedule"] = {"beta_min": card.beta_min, "beta_d": card.beta_d}
+    document["data"] = {key: card.data.get(key, "") for key in _DATA_FIELDS}
+    document["training"] = _thawed(card.training)
+    document["quality"] = _thawed(card.quality)
+    return tomli_w.dumps(document)
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _thawed(entry) for key, entry in value.items() if entry is not None}
+    return [_thawed(entry) for entry in value] if isinstance(value, (tuple, list)) else value

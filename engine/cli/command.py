@@ -1,0 +1,126 @@
+"""What a command is, and a parser whose errors say what was meant."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import NoReturn
+
+from engine.cli.console import Console
+from engine.errors import BadRequest
+
+__all__ = ["Command", "Namespace", "Parser", "make_parser", "nearest", "number", "whole"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of `genie`: `run` does it and returns the exit code.
+
+    `json` adds `--json`: the command then hands one object to `Console.result`.
+    """
+
+    name: str
+    summary: str
+    example: str
+    add_arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace, Console], int]
+    json: bool = True
+
+
+def nearest(name: str, among: Sequence[str]) -> str:
+    """ " Did you mean ...?" or nothing."""
+    folded = {entry.casefold(): entry for entry in among}
+    close = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
+    return f" Did you mean {folded[close[0]]}?" if close else ""
+
+
+def shorten(text: str) -> str:
+    """A value as it may stand in a message, however long somebody made it."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """An argparse type: a whole number from low to high."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise ArgumentTypeError(f"is {shorten(text)}; a whole number from {low:,} to {high:,} is needed.")
+        return value
+
+    return convert
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """An argparse type: a finite number from low to high."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:  # NaN fails this too
+            raise ArgumentTypeError(f"is {shorten(text)}; a number from {low:g} to {high:g} is needed.")
+        return value
+
+    return convert
+
+
+class Parser(ArgumentParser):
+    """An argparse parser that raises `BadRequest` with a plain sentence instead of exiting."""
+
+    def error(self, message: str) -> NoReturn:
+        field = None
+        if match := re.fullmatch(r"argument ([^:]+): (.*)", message, re.DOTALL):
+            name, rest = match[1].split("/")[-1], match[2]
+            field = name.lstrip("-").replace("-", "_") if name.startswith("-") else None
+            if rest == "expected one argument":
+                rest = "needs a value."
+            elif chosen := re.fullmatch(r"invalid choice: '(.*)' \(choose from (.*)\)", rest, re.DOTALL):
+                allowed = [entry.strip(" '") for entry in chosen[2].split(",")]
+                rest = f"is {shorten(chosen[1])}.{nearest(chosen[1], allowed)} Allowed: {', '.join(allowed)}."
+            message = f"{name} {rest}"
+        elif message.startswith("unrecognized arguments: "):
+            stranger = message.removeprefix("unrecognized arguments: ").split()[0].partition("=")[0]
+            options = [name for name in self._option_string_actions if name.startswith("--")]
+            message = (
+                f"There is no option {stranger}.{nearest(stranger, options)} There is: {', '.join(options)}."
+                if stranger.startswith("-")
+                else f"{shorten(stranger)} was not expected here."
+            )
+        elif message.startswith("the following arguments are required: "):
+            message = f"Missing: {message.removeprefix('the following arguments are required: ')}."
+        raise BadRequest(message, field=field)
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults beside each option that has one; the example keeps its lines."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False or action.default == argparse.SUPPRESS:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def make_parser(command: Command) -> Parser:
+    parser = Parser(
+        prog=f"genie {command.name}",
+        description=command.summary,
+        epilog=f"example:\n  {command.example}",
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    if command.json:
+        parser.add_argument(
+            "--json", action="store_true", help="one JSON object on standard output, for machines"
+        )
+    return parser

@@ -1,0 +1,49 @@
+"""`genie distil`: give a trained network its GENIE head, and write both as a model."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+
+from engine.cli.command import Command, Namespace
+from engine.cli.console import Console
+from engine.cli.training import Run, add_training_arguments, follow, last_report
+from engine.errors import BadRequest
+
+__all__ = ["COMMAND"]
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    add_training_arguments(parser, steps_help="distillation steps (default: the recipe's)", report_every=50)
+
+
+def _run(arguments: Namespace, console: Console) -> int:
+    run = Run.prepare(arguments)
+    network = run.load_network()
+    if (run.out / "head.pt").exists() and not arguments.resume:
+        raise BadRequest(
+            f"{run.out / 'head.pt'} is there already. Go on from it with --resume, or give another --out.",
+            field="out",
+        )
+    images, labels = run.load_images(arguments.data)
+
+    from engine.training.distil import distil_head
+
+    steps = distil_head(
+        run.recipe, network, images, labels, run.out,
+        seed=arguments.seed, steps=arguments.steps, resume=arguments.resume,
+        device=run.device, report_every=arguments.report_every,
+    )  # fmt: skip
+    last = follow(steps, console, f"Go on with `genie distil {arguments.name} --out {run.out} --resume`.")
+    console.say(f"Distilled the head of {arguments.name}: {run.out / 'head.pt'}")
+    console.result({"recipe": arguments.name, "checkpoint": str(run.out / "head.pt"), **last_report(last)})
+    return 0
+
+
+COMMAND = Command(
+    name="distil",
+    summary="Distil the GENIE head of a trained network; it can be stopped and resumed.",
+    example=f"genie distil fashion32 --out {Path('runs') / 'fashion32'} --resume",
+    add_arguments=_add_arguments,
+    run=_run,
+)

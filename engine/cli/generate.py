@@ -1,0 +1,287 @@
+"""`genie generate`: images from noise into a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import random
+import signal
+import threading
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli.classes import class_name, pick_classes, pick_labels
+from engine.cli.command import Command, Namespace, number, whole
+from engine.cli.console import Console, duration
+from engine.errors import BadRequest, EngineError, UnknownName
+from engine.messages import (
+    DEVICES,
+    MAX_COUNT,
+    MAX_SEED,
+    MAX_STEPS,
+    PRECISIONS,
+    SPACINGS,
+    Catalogue,
+    Control,
+    GenerateRequest,
+    Loading,
+    Notice,
+    Progress,
+    Provenance,
+    Result,
+)
+from engine.solvers import solver_infos
+
+if TYPE_CHECKING:
+    from engine.images import SavedSettings
+
+__all__ = ["COMMAND", "make_request"]
+
+_STOPPED = 130
+_RANDOM_SEEDS = 2**32  # short enough to be read out
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    solvers = ", ".join(info.name for info in solver_infos())
+    what = parser.add_argument_group("what")
+    what.add_argument("--model", default="fashion32", metavar="NAME", help="see `genie models`")
+    what.add_argument(
+        "--classes", default="all", metavar="LIST",
+        help="all (goes round them), random, none, or names and numbers: 'Ankle boot,3'",
+    )  # fmt: skip
+    what.add_argument(
+        "--count", type=whole(1, MAX_COUNT), metavar="N", help="images (default: one of each class chosen)"
+    )
+    what.add_argument(
+        "--seed", type=whole(-1, MAX_SEED), default=0, metavar="N",
+        help="of the first image; the next has one more; -1 draws one",
+    )  # fmt: skip
+    what.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="FILE",
+        help="make the image of this file again; no other setting",
+    )
+    how = parser.add_argument_group("how")
+    how.add_argument("--solver", default="genie", metavar="NAME", help=solvers)
+    how.add_argument(
+        "--steps", type=whole(1, MAX_STEPS), default=10, metavar="N", help="how many steps the solver takes"
+    )
+    how.add_argument(
+        "--spacing",
+        metavar="NAME",
+        help=f"where the steps lie: {', '.join(SPACINGS)} (default: the model's own)",
+    )
+    how.add_argument(
+        "--guidance", type=number(-1, 50), default=0.0, metavar="W", help="how much the class is insisted on"
+    )
+    how.add_argument("--guidance-model", metavar="NAME", help="a second model to guide with")
+    how.add_argument("--afs", action="store_true", help="analytic first step: saves one evaluation")
+    how.add_argument("--denoise", action="store_true", help="one evaluation more, to take the last noise out")
+    how.add_argument(
+        "--t-end", type=number(1e-5, 0.5), default=1e-3, metavar="T", help="the time at which the walk ends"
+    )
+    where = parser.add_argument_group("where")
+    where.add_argument("--device", default="auto", metavar="NAME", help=", ".join((*DEVICES, "cuda:1")))
+    where.add_argument("--precision", default="auto", metavar="NAME", help=", ".join(PRECISIONS))
+    where.add_argument(
+        "--batch",
+        type=whole(0, MAX_COUNT),
+        default=0,
+        metavar="N",
+        help="images at once; 0: as many as are quick",
+    )
+    where.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the images")
+    where.add_argument("--format", choices=("png", "jpg", "webp"), default="png", help="kind of file")
+    where.add_argument("--grid", action="store_true", help="also write all images as one")
+
+
+def make_request(arguments: Namespace, catalogue: Catalogue) -> GenerateRequest:
+    """The request that the options describe; a `BadRequest` names the option that is wrong."""
+    model = catalogue.model(arguments.model)
+    seed = arguments.seed if arguments.seed >= 0 else random.SystemRandom().randrange(_RANDOM_SEEDS)
+    picked = pick_classes(arguments.classes, model)
+    solver = catalogue.solver(arguments.solver)
+    if arguments.guidance_model is not None:
+        try:
+            catalogue.model(arguments.guidance_model)
+        except UnknownName as error:
+            raise UnknownName(error.message, field="guidance_model") from None
+    return GenerateRequest(
+        model=model.name,
+        seed=seed,
+        labels=pick_labels(picked, model, arguments.count, seed),
+        solver=solver.name,
+        steps=arguments.steps,
+        spacing=arguments.spacing or model.spacing,
+        guidance=arguments.guidance,
+        guidance_model=arguments.guidance_model,
+        analytic_first=arguments.afs,
+        denoise=arguments.denoise,
+        t_end=arguments.t_end,
+        device=arguments.device,
+        precision=arguments.precision,
+        batch=arguments.batch,
+    )
+
+
+def _run(arguments: Namespace, console: Console) -> int:
+    from engine.catalogue import read_catalogue
+    from engine.cli.saving import Saver, prepare_folder
+
+    catalogue = read_catalogue()
+    only: int | None = None
+    made_by: Provenance | None = None
+    if arguments.source is not None:
+        settings = _read_source(arguments)
+        request, only = settings.repeat()
+        made_by = settings.provenance
+    else:
+        request = make_request(arguments, catalogue)
+        if arguments.seed == -1:
+            console.note(f"The seed is {request.seed}.")
+    model = catalogue.model(request.model)
+    prepare_folder(arguments.out)
+
+    result, stopped = _compute(request, console)
+    if made_by is not None and not _alike(made_by, result.provenance):
+        console.note(
+            f"{arguments.source} was made on {made_by.device_name} with torch {made_by.torch}; "
+            "here the image may differ by rounding."
+        )
+    saver = Saver(arguments.out, arguments.format, model, result)
+    shown = (
+        range(result.pictures.count) if only is None else range(only, min(only + 1, result.pictures.count))
+    )
+    files = []
+    for index in shown:
+        path = saver.save(index)
+        label = result.request.labels[index]
+        files.append(
+            {
+                "path": str(path),
+                "seed": result.request.seeds[index],
+                "label": label,
+                "class": class_name(model, label),
+            }
+        )
+    grid = saver.save_grid(shown) if arguments.grid and files else None
+
+    if stopped:
+        console.note(f"Stopped. {len(files)} of {request.count} images were finished and are kept.")
+    if files:
+        console.say(
+            f"{len(files)} image{'s' if len(files) > 1 else ''} in {arguments.out}: "
+            f"{result.evaluations} evaluations each, {duration(result.seconds)} on {result.provenance.device_name}, "
+            f"seeds from {files[0]['seed']}"
+        )
+        for file in files[:10]:
+            console.say(f"  {file['path']}")
+        if len(files) > 10:
+            console.say(f"  ... and {len(files) - 10} more")
+    if grid:
+        console.say(f"  {grid}")
+    console.result(
+        {
+            "complete": not stopped,
+            "request": dataclasses.asdict(request),
+            "files": files,
+            "grid": str(grid) if grid else None,
+            "evaluations": result.evaluations,
+            "evaluations_paper": result.evaluations_paper,
+            "seconds": result.seconds,
+            "provenance": dataclasses.asdict(result.provenance),
+            "notices": list(result.notices),
+        }
+    )
+    return _STOPPED if stopped else 0
+
+
+# What goes with --from: where the image goes, not what it is.
+_BESIDE_SOURCE = ("source", "out", "format", "grid", "json")
+
+
+def _read_source(arguments: Namespace) -> SavedSettings:
+    """The settings in the file given with --from; beside them no other may be given."""
+    from engine.images import read_settings
+
+    parser = ArgumentParser()
+    _add_arguments(parser)
+    for name, value in vars(arguments).items():
+        if name not in _BESIDE_SOURCE and value != parser.get_default(name):
+            option = "--" + name.replace("_", "-")
+            raise BadRequest(
+                f"{option} can't be given with --from, which repeats a file's own settings.", field=name
+            )
+    return read_settings(arguments.source)
+
+
+def _alike(one: Provenance, other: Provenance) -> bool:
+    """Whether both compute the same bits."""
+    return (one.device_name, one.precision, one.torch) == (other.device_name, other.precision, other.torch)
+
+
+def _compute(request: GenerateRequest, console: Console) -> tuple[Result, bool]:
+    """Run the request and show how it goes; the result, and whether it was stopped."""
+    from engine.tasks import Engine
+
+    console.progress("Starting")
+    control = Control(keep_steps=False)
+    result: Result | None = None
+    with _stop_on_interrupt(control.cancelled):
+        for event in Engine().run(request, control):
+            match event:
+                case Loading():
+                    console.progress(f"Loading {event.model}: {event.fraction:.0%}")
+                case Progress():
+                    console.progress(_describe(event, request.count), last=event.seconds_left <= 0)
+                case Notice():
+                    console.note(event.message)
+                case Result():
+                    result = event
+    if result is None:
+        raise EngineError("The engine ended without a result.")
+    return result, not result.complete
+
+
+def _describe(event: Progress, count: int) -> str:
+    images = f"{event.first + 1}-{event.first + event.count}" if event.count > 1 else f"{event.first + 1}"
+    return (
+        f"image {images} of {count}  step {event.step}/{event.steps}  "
+        f"evaluation {event.evaluations}/{event.evaluations_total}  {duration(event.seconds_left)} left"
+    )
+
+
+@contextlib.contextmanager
+def _stop_on_interrupt(cancelled: threading.Event) -> Iterator[None]:
+    """The first Ctrl+C stops after the evaluation that runs, so that what is finished is saved.
+
+    The second one is the usual KeyboardInterrupt.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: object) -> None:
+        del number, frame
+        cancelled.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+COMMAND = Command(
+    name="generate",
+    summary="Generate images from noise; one file an image, with its settings inside.",
+    example="genie generate --model fashion32 --classes 'Ankle boot,Bag' --count 16 --steps 10 --out boots --grid",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -1,0 +1,1 @@
+"""Measuring models: a classifier of real images, feature distance, the error of a head."""

@@ -1,0 +1,212 @@
+"""Distillation of d eps/d gamma into a GENIE head.
+
+Dockhorn et al., 2022, section 3.2 and algorithm 1: the network is frozen, the target is its
+exact derivative along the flow by a Jacobian-vector product in fp32, and the loss
+
+    gamma^2 || k(x_t, t) - d eps/d gamma ||^2
+
+weighs the levels so that none dominates. Labels are those of the data, or the null label as
+often as in the training of the network, so that guidance finds a head for both branches.
+
+A target costs a hundred times what a step of the small head costs on it. So targets are made
+once, together with all the head will see, kept on disk, and gone through several times.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine.denoiser import NetworkDenoiser
+from engine.errors import BadCheckpoint
+from engine.files import write_atomically
+from engine.flow import exact_derivative
+from engine.networks.compact import CompactUNet
+from engine.networks.head import CompactHead, CompactHeadConfig, mixed_derivative
+from engine.schedule import VPSchedule, expand
+from engine.training.diffusion import TrainingStep, draw_log_gamma, step_generator
+from engine.training.recipes import Recipe
+
+__all__ = ["distil_head", "head_config", "make_targets"]
+
+_CHECKPOINT_SECONDS = 120.0
+_CHUNK = 2048
+_TARGET_BATCH = 128
+
+
+def head_config(recipe: Recipe) -> CompactHeadConfig:
+    """The head that fits the recipe's network."""
+    n = recipe.network
+    return CompactHeadConfig(n.channels, n.patch, n.widths[0], n.embedding, recipe.head_width)
+
+
+def make_targets(
+    recipe: Recipe, network: CompactUNet, images: Tensor, labels: Tensor, count: int, random: torch.Generator
+) -> dict[str, Tensor]:
+    """`count` noised images with all a head sees and should say, on the network's device:
+
+    x_t, eps, target (N, C, H, W) and gamma (N,) in fp32; features and embedding in bf16.
+    """
+    device = next(network.parameters()).device
+    rows = torch.randint(len(images), (count,), generator=random)
+    x0 = images[rows].to(device).float() / 127.5 - 1.0
+    dropped = torch.rand(count, generator=random) < recipe.label_dropout
+    label = torch.where(dropped, recipe.network.classes, labels[rows]).to(device)
+    u = torch.rand(count, generator=random, dtype=torch.float64)
+    gamma = draw_log_gamma(u, recipe, VPSchedule()).exp().float().to(device)
+    level = expand(gamma, x0)
+    x_t = (x0 + level * torch.randn(x0.shape, generator=random).to(device)) * (1.0 + level**2).rsqrt()
+
+    denoiser = NetworkDenoiser(network, "v", label, dtype=torch.float32)
+    with torch.no_grad():
+        here = denoiser.predict(x_t, level)
+        target = exact_derivative(denoiser, x_t, here.eps, level)
+    return {
+        "x_t": x_t, "eps": here.eps, "target": target, "gamma": gamma,
+        "features": here.features.bfloat16(), "embedding": here.embedding.bfloat16(),
+    }  # fmt: skip
+
+
+def distil_head(
+    recipe: Recipe,
+    network: CompactUNet,
+    images: Tensor,
+    labels: Tensor,
+    folder: Path,
+    *,
+    seed: int = 0,
+    steps: int | None = None,
+    resume: bool = False,
+    device: torch.device | None = None,
+    report_every: int = 50,
+) -> Iterator[TrainingStep]:
+    """Distil on images uint8 (N, C, H, W) with labels (N,).
+
+    First the targets are made (steps count them in batches, with a loss of nan), then the head
+    is trained; the loss reported is relative: the weighted error over the weighted norm of the
+    target, 1 for a head that says nothing. `folder` keeps `targets-*.safetensors` and the
+    checkpoint `head.pt`; `resume` goes on from both.
+    """
+    device = device or torch.device("cpu")
+    head_steps = steps or recipe.head_steps
+    network = network.to(device, torch.float32).eval().requires_grad_(False)
+    identity = _identity(recipe, network, seed)
+    chunks = math.ceil(recipe.head_targets / _CHUNK)
+    batches = _CHUNK // _TARGET_BATCH
+    total = chunks * batches + head_steps
+    begun = time.monotonic()
+    made = 0
+
+    parts: list[dict[str, Tensor]] = []
+    for chunk in range(chunks):
+        path = folder / f"targets-{chunk:03d}.safetensors"
+        part = _read_chunk(path, identity) if resume else None
+        if part is None:
+            pieces = []
+            for batch in range(batches):
+                # Another stream than the network's training, so that it meets fresh noise.
+                random = step_generator(seed + 7919, chunk * batches + batch)
+                pieces.append(make_targets(recipe, network, images, labels, _TARGET_BATCH, random))
+                made += 1
+                seconds = time.monotonic() - begun
+                done = chunk * batches + batch + 1
+                yield TrainingStep(done, total, math.nan, seconds, seconds / made * (chunks * batches - done))
+            part = {name: torch.cat([piece[name] for piece in pieces]).cpu() for name in pieces[0]}
+            kept = part
+            write_atomically(path, lambda file, kept=kept: save_file(kept, file, {"identity": identity}))
+        parts.append(part)
+    data = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    del parts
+    count = len(data["gamma"])
+
+    torch.manual_seed(seed)
+    head = CompactHead(head_config(recipe)).to(device).train()
+    average = {name: value.clone() for name, value in head.state_dict().items()}
+    optimiser = torch.optim.AdamW(
+        head.parameters(), lr=recipe.head_learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
+    )
+    path = folder / "head.pt"
+    first, spent = 0, 0.0
+    if resume and path.exists():
+        state = torch.load(path, map_location=device, weights_only=True)
+        if state["identity"] != identity:
+            raise BadCheckpoint(
+                f"{path} was distilled from another network, recipe or seed. Give another --out, "
+                "or start without --resume.",
+                field="resume",
+            )
+        head.load_state_dict(state["head"])
+        optimiser.load_state_dict(state["optimiser"])
+        average = state["average"]
+        first, spent = state["step"], state["seconds"]
+
+    def save(step: int) -> None:
+        state = {
+            "identity": identity, "seed": seed, "step": step, "steps": head_steps,
+            "seconds": spent + time.monotonic() - begun, "head": head.state_dict(),
+            "average": average, "optimiser": optimiser.state_dict(),
+        }  # fmt: skip
+        write_atomically(path, lambda file: torch.save(state, file))
+
+    started = saved = time.monotonic()
+    error_sum = norm_sum = 0.0
+    for step in range(first, head_steps):
+        random = step_generator(seed + 104_729, step)
+        rows = torch.randint(count, (recipe.head_batch,), generator=random)
+        piece = {name: value[rows].to(device).float() for name, value in data.items()}
+        gamma = expand(piece["gamma"], piece["x_t"])
+        warm = min(1.0, (step + 1) / recipe.warmup)
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.head_learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / head_steps))
+        h = head(piece["x_t"], piece["eps"], piece["features"], piece["embedding"])
+        error = (gamma * (mixed_derivative(h, gamma) - piece["target"])).square().mean()
+        optimiser.zero_grad(set_to_none=True)
+        error.backward()
+        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+        optimiser.step()
+
+        rate = min(recipe.head_ema, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for name, value in head.state_dict().items():
+                average[name].lerp_(value, 1.0 - rate)
+        error_sum += error.item()
+        norm_sum += (gamma * piece["target"]).square().mean().item()
+        done = step + 1
+        if time.monotonic() - saved > _CHECKPOINT_SECONDS or done == head_steps:
+            save(done)
+            saved = time.monotonic()
+        if done % report_every == 0 or done == head_steps:
+            left = (time.monotonic() - started) / (done - first) * (head_steps - done)
+            seconds = spent + time.monotonic() - begun
+            yield TrainingStep(
+                chunks * batches + done, total, math.sqrt(error_sum / norm_sum), seconds, left
+            )
+            error_sum = norm_sum = 0.0
+
+
+def _read_chunk(path: Path, identity: str) -> dict[str, Tensor] | None:
+    """A chunk of targets made earlier, or None if there is none of this network and recipe."""
+    try:
+        from safetensors import safe_open
+
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("identity") != identity:
+                return None
+        return load_file(path)
+    except (FileNotFoundError, SafetensorError):
+        return None
+
+
+def _identity(recipe: Recipe, network: CompactUNet, seed: int) -> str:
+    """Recipe of the head, seed, and a fingerprint of the network it belongs to."""
+    kept = {k: v for k, v in asdict(recipe).items() if k.startswith("head_") and k != "head_steps"}
+    total = sum(p.double().abs().sum().item() for p in network.parameters())
+    return repr((sorted(kept.items()), round(total, 3), seed))
