@@ -45,11 +45,11 @@ bench-quality: setup-dev setup-training ## measure the images of every solver; J
 train: setup setup-training ## train the network of RECIPE=fashion32; goes on where it was stopped
 	$(BIN)/genie train $(RECIPE) --out runs/$(RECIPE) --resume $(ARGS)
 
-distil: setup setup-training ## distil the GENIE head of RECIPE=fashion32 and write the model
-	$(BIN)/genie distil $(RECIPE) --out runs/$(RECIPE) $(ARGS)
+distil: setup setup-training ## distil the GENIE head of RECIPE=fashion32; writes runs/fashion32/model
+	$(BIN)/genie distil $(RECIPE) --out runs/$(RECIPE) --resume $(ARGS)
 
-bundle: setup-dev ## freeze the application into dist/GENIE Studio (minutes)
-	$(PYTHON) -m pip install --quiet -e '.[bundle]'
+bundle: setup-dev ## freeze the application into dist/GenieStudio/ (minutes)
+	$(PYTHON) -m pip install -qq -e '.[bundle]'
 	$(BIN)/pyinstaller --noconfirm --log-level WARN genie.spec
 
 clean: ## remove what was built and measured; keeps .venv and runs

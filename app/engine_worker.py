@@ -178,17 +178,19 @@ class EngineWorker(QObject):
 
 
 class _Reporter:
-    """Passes progress on at a pace a window can follow; the last of each kind always arrives."""
+    """Passes progress on at a pace a window can follow; the first and last of each kind always arrive."""
 
     def __init__(self, worker: EngineWorker, job: int) -> None:
         self._worker = worker
         self._job = job
         self._sent = float("-inf")
         self._held: Progress | Loading | None = None
+        self._kind: type = type(None)
 
     def report(self, event: Progress | Loading | Notice) -> None:
-        if type(event) is not type(self._held):
+        if type(event) is not self._kind:  # the last of one kind and the first of the next both go
             self.flush()
+            self._kind, self._sent = type(event), float("-inf")
         if isinstance(event, Progress) and event.preview is not None:
             self._worker.leave_preview(self._job, event)
             event = dataclasses.replace(event, preview=None)

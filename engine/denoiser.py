@@ -10,7 +10,15 @@ from torch import Tensor
 
 from engine.networks.head import HeadNetwork, mixed_derivative
 
-__all__ = ["PREDICTIONS", "Denoiser", "ImageNetwork", "Level", "NetworkDenoiser", "Prediction", "eps_from_output"]
+__all__ = [
+    "PREDICTIONS",
+    "Denoiser",
+    "ImageNetwork",
+    "Level",
+    "NetworkDenoiser",
+    "Prediction",
+    "eps_from_output",
+]
 
 PREDICTIONS = ("eps", "v", "x0")
 
@@ -37,6 +45,14 @@ class ImageNetwork(Protocol):
     def __call__(self, x_t: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
+def combine(x: Tensor, a: Level, y: Tensor, b: Level) -> Tensor:
+    """a x + b y in the finer of the two precisions, (B, C, H, W)."""
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        return a * x + b * y.to(x.dtype)
+    # One pass less over the image; y is converted on the way, not rounded.
+    return (a * x).add(y, alpha=b)
+
+
 def eps_from_output(prediction: str, output: Tensor, x_t: Tensor, gamma: Level) -> Tensor:
     """The network's output -> eps, with alpha = 1/sqrt(1 + gamma^2) and sigma = gamma alpha.
 
@@ -47,8 +63,8 @@ def eps_from_output(prediction: str, output: Tensor, x_t: Tensor, gamma: Level) 
     alpha = (1.0 + gamma * gamma) ** -0.5
     sigma = gamma * alpha
     if prediction == "v":
-        return alpha * output + sigma * x_t
-    return (x_t - alpha * output) / sigma
+        return combine(x_t, sigma, output, alpha)
+    return combine(x_t, 1.0 / sigma, output, -alpha / sigma)
 
 
 class Denoiser(Protocol):
@@ -99,14 +115,22 @@ class NetworkDenoiser:
     def has_head(self) -> bool:
         return self._head is not None
 
+    def _for_network(self, x: Tensor) -> Tensor:
+        return x.to(self._dtype, memory_format=self._memory_format)
+
     def predict(self, x_t: Tensor, gamma: Level) -> Prediction:
+        return self._predict(x_t, self._for_network(x_t), gamma)
+
+    def _predict(self, x_t: Tensor, seen: Tensor, gamma: Level) -> Prediction:
+        """`seen` is x_t as the network gets it."""
         level = torch.as_tensor(gamma, dtype=x_t.dtype, device=x_t.device)
         output, features, embedding = self._network(
-            x_t.to(self._dtype, memory_format=self._memory_format),
-            level.log().to(torch.float32).reshape(-1).expand(x_t.shape[0]),
+            seen,
+            # In the precision of the state: rounded here, an embedding of high frequencies shows it.
+            level.log().reshape(-1).expand(x_t.shape[0]),
             self._labels,
         )
-        eps = eps_from_output(self._prediction, output.to(x_t.dtype), x_t, gamma)
+        eps = eps_from_output(self._prediction, output, x_t, gamma).to(x_t.dtype)
         return Prediction(eps, features, embedding)
 
     def eps(self, x_t: Tensor, gamma: Level) -> Tensor:
@@ -115,8 +139,8 @@ class NetworkDenoiser:
     def eps_with_derivative(self, x_t: Tensor, gamma: Level) -> tuple[Tensor, Tensor]:
         if self._head is None:
             raise ValueError("this network has no GENIE head")
-        here = self.predict(x_t, gamma)
-        h = self._head(
-            x_t.to(self._dtype), here.eps.to(self._dtype), here.features, here.embedding
-        )
-        return here.eps, mixed_derivative(h.to(x_t.dtype), gamma)
+        seen = self._for_network(x_t)
+        here = self._predict(x_t, seen, gamma)
+        h = self._head(seen, self._for_network(here.eps), here.features, here.embedding)
+        # Of numbers of the network's precision, so that fp32 loses nothing and costs half.
+        return here.eps, mixed_derivative(h.float(), gamma).to(x_t.dtype)

@@ -1,6 +1,6 @@
 """The probability flow ODE in the variables in which DDIM is Euler's method.
 
-    d xbar / d gamma = eps(x_t, t),   xbar = x_t sqrt(1 + gamma^2)     (GENIE, equation 6)
+d xbar / d gamma = eps(x_t, t),   xbar = x_t sqrt(1 + gamma^2)     (GENIE, equation 6)
 """
 
 from __future__ import annotations
@@ -33,39 +33,39 @@ def exact_derivative(denoiser: Denoiser, x_t: Tensor, eps: Tensor, gamma: Level)
 
     # inference_mode(False): forward-mode tangents cannot live on inference tensors.
     with torch.inference_mode(False), torch.no_grad(), forward_differentiable():
-        _, derivative = torch.func.jvp(
-            along, (x_t.clone(), level), (tangent.clone(), torch.ones_like(level))
-        )
+        point, direction = (x_t.clone(), level), (tangent.clone(), torch.ones_like(level))
+        derivative: Tensor = torch.func.jvp(along, point, direction)[1]
     return derivative
 
 
 class ProbabilityFlow:
     """A denoiser as a right-hand side. `evaluations` counts, per image, what was spent."""
 
-    def __init__(self, denoiser: Denoiser, *, derivative: str = "none") -> None:
+    def __init__(self, denoiser: Denoiser) -> None:
         self._denoiser = denoiser
-        self._derivative = derivative
         self.evaluations = 0
 
     def field(self, xbar: Tensor, gamma: float) -> Field:
-        x_t = xbar * (1.0 + gamma * gamma) ** -0.5
-        eps = self._denoiser.eps(x_t, gamma)
+        eps = self._denoiser.eps(_x_t(xbar, gamma), gamma)
         self.evaluations += self._denoiser.evaluations
-        return Field(eps, xbar - gamma * eps)
+        return Field(eps, xbar.sub(eps, alpha=gamma))
 
     def field_with_derivative(self, xbar: Tensor, gamma: float) -> Field:
-        """One evaluation with a head; two where the Jacobian-vector product runs it again."""
-        x_t = xbar * (1.0 + gamma * gamma) ** -0.5
-        if self._derivative == "head":
-            eps, k = self._denoiser.eps_with_derivative(x_t, gamma)
-            self.evaluations += self._denoiser.evaluations
-        elif self._derivative == "exact":
-            eps = self._denoiser.eps(x_t, gamma)
-            k = exact_derivative(self._denoiser, x_t, eps, gamma)
-            self.evaluations += 2 * self._denoiser.evaluations
-        else:
-            raise ValueError("this flow was made without a derivative")
-        return Field(eps, xbar - gamma * eps, k)
+        """With the head's derivative; a `ValueError` without a head."""
+        eps, k = self._denoiser.eps_with_derivative(_x_t(xbar, gamma), gamma)
+        self.evaluations += self._denoiser.evaluations
+        return Field(eps, xbar.sub(eps, alpha=gamma), k)
+
+    def with_exact_derivative(self, here: Field, xbar: Tensor, gamma: float) -> Field:
+        """The Jacobian-vector product goes through the network once more."""
+        k = exact_derivative(self._denoiser, _x_t(xbar, gamma), here.eps, gamma)
+        self.evaluations += self._denoiser.evaluations
+        return Field(here.eps, here.x0, k)
+
+
+def _x_t(xbar: Tensor, gamma: float) -> Tensor:
+    scale: float = (1.0 + gamma * gamma) ** -0.5
+    return xbar * scale
 
 
 class AnalyticFirstStep:
@@ -79,8 +79,8 @@ class AnalyticFirstStep:
         self._gamma = gamma
 
     def _here(self, xbar: Tensor) -> Field:
-        eps = xbar * (1.0 + self._gamma * self._gamma) ** -0.5
-        return Field(eps, xbar - self._gamma * eps, torch.zeros_like(eps))
+        eps = _x_t(xbar, self._gamma)
+        return Field(eps, xbar.sub(eps, alpha=self._gamma), torch.zeros_like(eps))
 
     def field(self, xbar: Tensor, gamma: float) -> Field:
         return self._here(xbar) if gamma == self._gamma else self._flow.field(xbar, gamma)
@@ -89,3 +89,8 @@ class AnalyticFirstStep:
         if gamma == self._gamma:
             return self._here(xbar)
         return self._flow.field_with_derivative(xbar, gamma)
+
+    def with_exact_derivative(self, here: Field, xbar: Tensor, gamma: float) -> Field:
+        if gamma == self._gamma:
+            return self._here(xbar)
+        return self._flow.with_exact_derivative(here, xbar, gamma)

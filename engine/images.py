@@ -12,6 +12,7 @@ import binascii
 import dataclasses
 import io
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def grid(pictures: Pictures, columns: int | None = None) -> Pictures:
     count = pictures.count
     if count == 0:
         raise ValueError("a grid needs a picture")
-    columns = min(count, columns or round((count - 1) ** 0.5 + 0.5) or 1)
+    columns = min(count, columns or math.isqrt(count - 1) + 1)
     rows = -(-count // columns)
     height, width, channels = pictures.height, pictures.width, pictures.channels
     sheet = np.zeros((rows * columns, height, width, channels), np.uint8)

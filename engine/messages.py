@@ -181,7 +181,9 @@ class GenerateRequest:
         _flag("analytic_first", self.analytic_first)
         _flag("denoise", self.denoise)
         _number("t_end", self.t_end, 1e-5, 0.5)
-        _one_of("device", self.device.partition(":")[0] if isinstance(self.device, str) else self.device, DEVICES)
+        _one_of(
+            "device", self.device.partition(":")[0] if isinstance(self.device, str) else self.device, DEVICES
+        )
         _one_of("precision", self.precision, PRECISIONS)
         _whole("batch", self.batch, 0, MAX_COUNT)
 
@@ -266,7 +268,9 @@ def choose_labels(pick: Sequence[int] | str, count: int, classes: int, seed: int
 
 def _whole(name: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise BadRequest(f"{name} is {value!r}; a whole number from {low:,} to {high:,} is needed.", field=name)
+        raise BadRequest(
+            f"{name} is {value!r}; a whole number from {low:,} to {high:,} is needed.", field=name
+        )
 
 
 def _number(name: str, value: object, low: float, high: float) -> None:

@@ -12,6 +12,7 @@ Everything here runs in the caller's thread; one Engine belongs to one thread.
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class _Loaded:
     def schedule(self) -> VPSchedule:
         return VPSchedule(self.card.beta_min, self.card.beta_d)
 
-    def denoiser(self, labels: Sequence[int | None], *, batch: int, head: bool) -> Denoiser:
+    def denoiser(self, labels: Sequence[int | None], *, head: bool) -> Denoiser:
         """The network asked for these labels; None is its null label, or 0 without classes."""
         numbers = [len(self.card.classes) if label is None else label for label in labels]
         return NetworkDenoiser(
@@ -86,7 +87,7 @@ class _Loaded:
             torch.tensor(numbers, dtype=torch.int64, device=self.placement.device),
             dtype=self.placement.dtype,
             head=cast("HeadNetwork | None", self.head) if head else None,
-            memory_format=self.placement.memory_format(batch),
+            memory_format=self.placement.memory_format,
         )
 
 
@@ -127,7 +128,7 @@ class Engine:
 
     def __init__(self, folders: Sequence[Path] | None = None, *, threads: int | None = None) -> None:
         self._folders = folders
-        self._loaded: dict[tuple[str, str, str], _Loaded] = {}
+        self._loaded: dict[tuple[str, Placement], _Loaded] = {}
         self.threads = use_threads(threads)
 
     def catalogue(self) -> Catalogue:
@@ -155,7 +156,7 @@ class Engine:
     def _load(self, info: ModelInfo, placement: Placement) -> Generator[Loading, None, _Loaded]:
         """The model on that device; says how far it is unless it was there already."""
         card = read_card(Path(info.folder) / CARD)
-        key = (info.folder, placement.name, placement.precision)
+        key = (info.folder, placement)
         there = self._loaded.pop(key, None)
         if there is not None and there.card == card:
             self._loaded[key] = there  # now the one used last
@@ -212,7 +213,7 @@ class Engine:
         with torch.inference_mode():
             shape = (info.channels, info.image_size, info.image_size)
             x = noise([0], shape).to(placement.device, placement.state_dtype)
-            denoiser = loaded.denoiser([None], batch=1, head=info.has_head)
+            denoiser = loaded.denoiser([None], head=info.has_head)
             if denoiser.has_head:
                 denoiser.eps_with_derivative(x, 1.0)
             else:
@@ -263,7 +264,7 @@ class Engine:
         count = min(job.batch, request.count - first)
         chosen = slice(first, first + count)
         denoiser = self._denoiser(job, request.labels[chosen])
-        flow = ProbabilityFlow(denoiser, derivative=plan.solver.derivative)
+        flow = ProbabilityFlow(denoiser)
         x = noise(request.seeds[chosen], plan.shape).to(job.placement.device, job.placement.state_dtype)
         gammas = step_grid(job.model.schedule, request.steps, request.spacing, request.t_end).tolist()
         before, work = job.evaluations, job.work
@@ -306,13 +307,13 @@ class Engine:
         head = job.plan.solver.derivative == "head"
         count, scale = len(labels), job.plan.request.guidance
         if not job.plan.guided:
-            return job.model.denoiser(labels, batch=count, head=head)
+            return job.model.denoiser(labels, head=head)
         if job.guide is None:
             both = [*labels, *([None] * count)]
-            return GuidedByNullLabel(job.model.denoiser(both, batch=2 * count, head=head), scale)
+            return GuidedByNullLabel(job.model.denoiser(both, head=head), scale)
         return GuidedPair(
-            job.model.denoiser(labels, batch=count, head=head),
-            job.guide.denoiser([None] * count, batch=count, head=head),
+            job.model.denoiser(labels, head=head),
+            job.guide.denoiser([None] * count, head=head),
             scale,
         )
 
@@ -365,7 +366,7 @@ class Engine:
 def _check_finite(step: Step, placement: Placement) -> None:
     # One number to look at instead of all: it is not finite if any of its terms is not. It
     # also waits for the device, so that a stop is never more than one evaluation away.
-    if not bool(step.x0.sum().isfinite()) or (step.whole and not bool(step.x.sum().isfinite())):
+    if not math.isfinite((step.x if step.whole else step.x0).sum().item()):
         advice = (
             "Try precision fp32." if placement.precision != "fp32" else "Try more steps or less guidance."
         )

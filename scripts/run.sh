@@ -5,8 +5,15 @@ cd "$(dirname "$0")/.."
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Qt ends the process when it finds no screen, so a process that may end asks first.
-qt_opens() { .venv/bin/python -c 'from PySide6.QtGui import QGuiApplication; QGuiApplication([])' >/dev/null 2>&1; }
+# Qt ends the process when it finds no screen, so a process that may end asks first. In a shell
+# of its own, which keeps the news of that end to itself.
+qt_opens() {
+  (
+    ulimit -c 0
+    .venv/bin/python -c 'from PySide6.QtGui import QGuiApplication; QGuiApplication([])'
+    exit $?
+  ) >/dev/null 2>&1
+}
 
 # An arriving argument is a command for `genie`, which needs no screen of ours.
 if [ $# -gt 0 ] || qt_opens; then exec .venv/bin/genie "$@"; fi

@@ -118,10 +118,10 @@ install_environment() { # install_environment run|dev
   # a device that isn't there. A torch that somebody put into .venv stays.
   if ! .venv/bin/python -c 'import torch' 2>/dev/null; then
     say "Installing torch (the largest part; once)"
-    .venv/bin/python -m pip install --quiet "${GENIE_TORCH:-torch==2.13.0}"
+    .venv/bin/python -m pip install -qq "${GENIE_TORCH:-torch==2.13.0}"
   fi
   say "Installing GENIE Studio and what it needs"
-  .venv/bin/python -m pip install --quiet -e "$target"
+  .venv/bin/python -m pip install -qq -e "$target"
   printf '%s\n' "$wanted" >"$stamp"
   # Whoever has the tools of the tests has all the rest too.
   [ "$what" = run ] || printf '%s\n' "$wanted" >.venv/ready-run

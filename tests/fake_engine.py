@@ -6,14 +6,18 @@
     engine.open()                         # let one event pass
     engine.open_all()                     # let everything pass from now on
 
+Open everything before you shut a gated engine down: a thread held at a gate can't end.
 Nothing sleeps: a gate is a semaphore, and every wait gives up after `PATIENCE` seconds.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication
 
 from engine.messages import (
     Catalogue,
@@ -133,6 +137,11 @@ class Gate:
         if open_for_ever:
             self._for_ever.set()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it still has to be opened."""
+        return not self._for_ever.is_set()
+
     def open(self, times: int = 1) -> None:
         """Let `times` arrivals pass."""
         self._passes.release(times)
@@ -152,8 +161,15 @@ class Gate:
             self._passes.release()  # wakes the next one who waits
 
     def wait_reached(self) -> None:
-        """In the test: wait until the engine has arrived here (once a call)."""
-        assert self.reached.acquire(timeout=PATIENCE), "the engine never came to this gate"
+        """In the test: wait until the engine has arrived here (once a call).
+
+        Qt's events go on meanwhile: a queue feeds the engine through them.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while not self.reached.acquire(timeout=0.005):
+            if QCoreApplication.instance() is not None:
+                QCoreApplication.processEvents()
+            assert time.monotonic() < deadline, "the engine never came to this gate"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.failure import Failure
+from app.models.batch import LiveBatch
 from app.models.comparison import ComparePane, Difference, difference_of, differing_settings
 from engine.messages import GenerateRequest, Loading, ModelInfo, Notice, Pictures, Progress, Result, StepFrame
 
@@ -56,7 +57,7 @@ class CanvasModel(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._request: GenerateRequest | None = None
-        self._live: _Batch | None = None
+        self._live: LiveBatch | None = None
         self._final: Pictures | None = None
         self._result: Result | None = None
         self._record_ids: tuple[int, ...] = ()
@@ -367,7 +368,7 @@ class CanvasModel(QObject):
         """A job is about to fill the canvas ("starting", "loading" or "running")."""
         if self._final is not None and self._request is not None and self._final.count:
             self._before = (self._request, self._final)
-        live = _Batch(request.count, model.image_size, model.image_size, model.channels) if model else None
+        live = LiveBatch(request.count, model.image_size, model.image_size, model.channels) if model else None
         self._put(request, live=live)
         self._progress = CanvasProgress(steps=request.steps, count=request.count)
         self.progress_changed.emit()
@@ -425,7 +426,7 @@ class CanvasModel(QObject):
         if preview is None or self._final is not None or self._request is None:
             return
         if self._live is None or not self._live.fits(preview):
-            self._live = _Batch(self._request.count, preview.width, preview.height, preview.channels)
+            self._live = LiveBatch(self._request.count, preview.width, preview.height, preview.channels)
         self._live.merge(progress.first, preview)
         self.pictures_changed.emit(progress.first, preview.count)
 
@@ -453,7 +454,7 @@ class CanvasModel(QObject):
         self,
         request: GenerateRequest | None,
         *,
-        live: _Batch | None = None,
+        live: LiveBatch | None = None,
         final: Pictures | None = None,
         result: Result | None = None,
         ids: Sequence[int] = (),
@@ -494,31 +495,3 @@ class CanvasModel(QObject):
             count=event.count,
         )
         self.progress_changed.emit()
-
-
-class _Batch:
-    """A batch that fills in group by group."""
-
-    def __init__(self, count: int, width: int, height: int, channels: int) -> None:
-        self.count, self.width, self.height, self.channels = count, width, height, channels
-        self._stride = width * height * channels
-        self._data = bytearray(count * self._stride)
-        self.begun: set[int] = set()
-
-    def fits(self, other: Pictures) -> bool:
-        return (other.width, other.height, other.channels) == (self.width, self.height, self.channels)
-
-    def merge(self, first: int, group: Pictures) -> None:
-        count = min(group.count, self.count - first)
-        if first < 0 or count <= 0:
-            return
-        start = first * self._stride
-        self._data[start : start + count * self._stride] = group.data[: count * self._stride]
-        self.begun.update(range(first, first + count))
-
-    def one(self, index: int) -> Pictures:
-        data = bytes(self._data[index * self._stride : (index + 1) * self._stride])
-        return Pictures(1, self.width, self.height, self.channels, data)
-
-    def pictures(self) -> Pictures:
-        return Pictures(self.count, self.width, self.height, self.channels, bytes(self._data))

@@ -94,6 +94,7 @@ class HistoryModel(QAbstractListModel):
         self._records: list[Record] = []
         self._rows: dict[int, int] | None = None  # id -> row, made anew after rows have moved
         self._total = 0
+        self._moving = False  # rows and total do not agree just now: nothing may be fetched
         self._thumbnails: OrderedDict[int, bytes] = OrderedDict()
         self._undos: list[Undo] = []
         self._unsaved: deque[_Unsaved] = deque()
@@ -106,13 +107,18 @@ class HistoryModel(QAbstractListModel):
         self.reload()
 
     def close(self) -> None:
-        """Save what is still waiting and remove the files made for drags. Before the store closes."""
+        """Save what is still waiting; remove old trash and the files made for drags.
+
+        To be called before the store closes.
+        """
         self._retry.stop()
         for waiting in self._unsaved:
             if waiting.encoded is None and waiting.future is not None:
                 waiting.encoded = waiting.future.result()
         self.save_waiting()
         self._retry.stop()
+        with contextlib.suppress(StoreError):
+            self._store.purge()
         if self._encoder is not None:
             self._encoder.shutdown()
             self._encoder = None
@@ -126,11 +132,11 @@ class HistoryModel(QAbstractListModel):
         return 0 if parent.isValid() else len(self._records)
 
     def canFetchMore(self, parent: _Index) -> bool:
-        return not parent.isValid() and len(self._records) < self._total
+        return not parent.isValid() and not self._moving and len(self._records) < self._total
 
     def fetchMore(self, parent: _Index) -> None:
         """Append the next page."""
-        if parent.isValid():
+        if not self.canFetchMore(parent):
             return
         try:
             page = self._store.page(self._filter, len(self._records), _PAGE, thumbnails=False)
@@ -144,10 +150,11 @@ class HistoryModel(QAbstractListModel):
             self.trouble.emit(error.message)
             return
         first = len(self._records)
-        self.beginInsertRows(QModelIndex(), first, first + len(page) - 1)
-        self._records += page
-        self._rows = None
-        self.endInsertRows()
+        with self._moving_rows():
+            self.beginInsertRows(QModelIndex(), first, first + len(page) - 1)
+            self._records += page
+            self._rows = None
+            self.endInsertRows()
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid() or index.row() >= len(self._records):
@@ -226,11 +233,14 @@ class HistoryModel(QAbstractListModel):
             records = self._store.page(self._filter, 0, _PAGE, thumbnails=False)
         except StoreError as error:
             self.trouble.emit(error.message)
-        self.beginResetModel()
-        self._records = records
-        self._rows = None
-        self.endResetModel()
-        self._set_total(total)
+        with self._moving_rows():
+            self.beginResetModel()
+            self._records = records
+            self._rows = None
+            changed, self._total = total != self._total, total
+            self.endResetModel()
+        if changed:
+            self.total_changed.emit(total)
 
     # --- reading one image -----------------------------------------------------------------
 
@@ -337,6 +347,8 @@ class HistoryModel(QAbstractListModel):
             if undo.ids:
                 self._undos.append(undo)
                 self._hide(undo.ids)
+                if not self._records:  # all that was loaded is gone: the view has nothing to scroll
+                    self.fetchMore(QModelIndex())
                 self.facets_changed.emit()
         return undo
 
@@ -388,16 +400,17 @@ class HistoryModel(QAbstractListModel):
     def _show(self, ids: Sequence[int]) -> None:
         """Rows for images that are in the store now, without a reset."""
         total = self._store.count(self._filter)
-        all_loaded = len(self._records) >= self._total
         known = self._row_by_id()
         fresh = [record for record in self._store.records(ids, self._filter) if record.id not in known]
-        for run, row in self._runs(fresh):
-            if row == len(self._records) and not all_loaded:
-                break  # below what is loaded: it comes with its page
-            self.beginInsertRows(QModelIndex(), row, row + len(run) - 1)
-            self._records[row:row] = run
-            self._rows = None
-            self.endInsertRows()
+        all_loaded = len(self._records) >= self._total
+        with self._moving_rows():
+            for run, row in self._runs(fresh):
+                if row == len(self._records) and not all_loaded:
+                    break  # below what is loaded: it comes with its page
+                self.beginInsertRows(QModelIndex(), row, row + len(run) - 1)
+                self._records[row:row] = run
+                self._rows = None
+                self.endInsertRows()
         self._set_total(total)
 
     def _runs(self, fresh: Sequence[Record]) -> list[tuple[list[Record], int]]:
@@ -412,24 +425,36 @@ class HistoryModel(QAbstractListModel):
         return runs
 
     def _hide(self, ids: Sequence[int]) -> None:
+        total = self._store.count(self._filter)
         known = self._row_by_id()
         rows = sorted((known[id] for id in ids if id in known), reverse=True)
-        for last, first in _ranges(rows):
-            self.beginRemoveRows(QModelIndex(), first, last)
-            del self._records[first : last + 1]
-            self._rows = None
-            self.endRemoveRows()
-        self._set_total(self._store.count(self._filter))
+        with self._moving_rows():
+            for last, first in _ranges(rows):
+                self.beginRemoveRows(QModelIndex(), first, last)
+                del self._records[first : last + 1]
+                self._rows = None
+                self.endRemoveRows()
+        self._set_total(total)
+
+    @contextlib.contextmanager
+    def _moving_rows(self) -> Iterator[None]:
+        # A view may ask for more in the middle of a change, when offsets mean nothing.
+        before, self._moving = self._moving, True
+        try:
+            yield
+        finally:
+            self._moving = before
 
     def _refresh(self, ids: Sequence[int]) -> None:
         """Read rows anew after their record changed; drop or add them as the filter says."""
         passing = {record.id: record for record in self._store.records(ids, self._filter)}
-        for id, record in passing.items():
-            if (row := self.row_of(id)) is not None:
-                self._records[row] = record
-                self.dataChanged.emit(self.index(row), self.index(row))
-        self._hide([id for id in ids if id not in passing])
-        self._show(list(passing))
+        with self._moving_rows():
+            for id, record in passing.items():
+                if (row := self.row_of(id)) is not None:
+                    self._records[row] = record
+                    self.dataChanged.emit(self.index(row), self.index(row))
+            self._show(list(passing))
+            self._hide([id for id in ids if id not in passing])
 
     def _row_by_id(self) -> dict[int, int]:
         if self._rows is None:

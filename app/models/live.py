@@ -81,9 +81,9 @@ class LiveCanvas(QObject):
 
     @Slot(object)
     def _on_started(self, job: Job) -> None:
-        if job.id == self._job:
+        if job.id == self._job and job.request == self._canvas.request:
             self._canvas.wait("running")
-        elif self._following:
+        elif job.id == self._job or self._following:  # the same job, edited while it waited, begins anew
             self.begin(job.id, job.request, "running")
 
     @Slot(object, object)

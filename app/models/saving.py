@@ -39,13 +39,14 @@ ANIMATION_FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEB
 
 @dataclass(frozen=True)
 class SaveItem:
-    """One picture to write, with what its file will know about it."""
+    """One picture to write, with what its file will know about it; several become one grid."""
 
     path: Path
     picture: Pictures
     request: GenerateRequest
     index: int  # of the picture in its request
     provenance: Provenance | None
+    scale: int = 1  # how many pixels of the file a pixel becomes, each way
 
 
 def file_name(request: GenerateRequest, index: int, label: str = "") -> str:
@@ -102,10 +103,27 @@ def place(items: Sequence[SaveItem], path: Path, format: str) -> list[SaveItem]:
 
 
 def write_image(item: SaveItem) -> None:
-    from engine.images import SavedSettings, save  # brings NumPy and Pillow, which the start can do without
+    from engine.images import (  # brings NumPy and Pillow, which the start can do without
+        SavedSettings,
+        grid,
+        save,
+    )
 
     settings = SavedSettings(item.request, item.index, item.provenance) if item.provenance else None
-    save(item.path, item.picture, settings)
+    picture = item.picture if item.picture.count == 1 else grid(item.picture)
+    save(item.path, enlarged(picture, item.scale), settings)
+
+
+def enlarged(picture: Pictures, scale: int) -> Pictures:
+    """One picture with every pixel `scale` times as wide and high; nothing is blurred."""
+    if scale == 1:
+        return picture
+    from PIL import Image
+
+    from engine.images import from_pil, to_pil
+
+    size = (picture.width * scale, picture.height * scale)
+    return from_pil(to_pil(picture).resize(size, Image.Resampling.NEAREST))
 
 
 def animate(result: Result, index: int | None) -> list[Pictures]:

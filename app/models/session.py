@@ -26,6 +26,7 @@ class Session(QObject):
         self._store = store
         self._unsaved: dict[str, Any] = {}
         self._told = False
+        self._closed = False
         self._timer = QTimer(self, singleShot=True, interval=_DELAY)
         self._timer.timeout.connect(self.flush)
 
@@ -41,8 +42,9 @@ class Session(QObject):
 
     def set(self, name: str, value: Any) -> None:
         """Keep `value` soon; at once with `flush`."""
-        self._unsaved[name] = value
-        self._timer.start()
+        if not self._closed:
+            self._unsaved[name] = value
+            self._timer.start()
 
     @Slot()
     def flush(self) -> None:
@@ -55,6 +57,11 @@ class Session(QObject):
                 del self._unsaved[name]
         except EngineError as error:
             self._tell(error)
+
+    def close(self) -> None:
+        """Write everything; what is set after that is not kept. Before the store closes."""
+        self.flush()
+        self._closed = True
 
     def requests(self) -> list[GenerateRequest]:
         """The jobs that waited when the studio was closed."""

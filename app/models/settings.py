@@ -9,9 +9,10 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from PySide6.QtCore import QObject, Signal
 
+from app.models import checks
+from app.models.checks import LABELS, Pick
 from engine.errors import BadRequest
 from engine.messages import (
-    DEVICES,
     MAX_COUNT,
     MAX_SEED,
     MAX_STEPS,
@@ -26,29 +27,9 @@ from engine.messages import (
 
 __all__ = ["LABELS", "PRESETS", "RANDOM_SEED", "GenerateSettings", "Pick", "fresh_seed"]
 
-Pick = str | tuple[int, ...]  # "all", "random", "none" (no class) or class numbers
-
 RANDOM_SEED = -1
 PRESETS = {"draft": 5, "good": 10, "best": 25}  # name -> steps
 
-# Settings as a person calls them: for errors, tooltips and lists of differences.
-LABELS = {
-    "model": "Model",
-    "pick": "Class",
-    "guidance": "Guidance",
-    "solver": "Solver",
-    "steps": "Steps",
-    "spacing": "Spacing",
-    "analytic_first": "Analytic first step",
-    "denoise": "Final denoising step",
-    "t_end": "End time",
-    "seed": "Seed",
-    "count": "Count",
-    "device": "Device",
-    "precision": "Precision",
-    "guidance_model": "Guidance model",
-    "batch": "Batch",
-}
 _PRESET_NAMES = ("solver", "steps", "spacing", "analytic_first", "denoise", "t_end")
 # What the engine calls a setting where the window calls it otherwise.
 _FIELDS = {"classes": "pick", "labels": "pick", "class": "pick", "label": "pick", "out": ""}
@@ -59,71 +40,6 @@ T = TypeVar("T")
 def fresh_seed() -> int:
     """A seed nobody chose; short enough to be read aloud."""
     return secrets.randbelow(2**31)
-
-
-# --- what a value must be ------------------------------------------------------------------
-
-
-def _whole(low: int, high: int) -> Callable[[str, object], int]:
-    def check(name: str, value: object) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
-            return value
-        raise BadRequest(f"{LABELS[name]} needs a whole number from {low:,} to {high:,}.", field=name)
-
-    return check
-
-
-def _number(low: float, high: float) -> Callable[[str, object], float]:
-    def check(name: str, value: object) -> float:
-        # The comparison is also what keeps NaN out.
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
-            return float(value)
-        raise BadRequest(f"{LABELS[name]} needs a number from {low:g} to {high:g}.", field=name)
-
-    return check
-
-
-def _one_of(allowed: tuple[str, ...]) -> Callable[[str, object], str]:
-    def check(name: str, value: object) -> str:
-        if isinstance(value, str) and value in allowed:
-            return value
-        raise BadRequest(f"{LABELS[name]} can be {', '.join(allowed)}.", field=name)
-
-    return check
-
-
-def _device(name: str, value: object) -> str:
-    if isinstance(value, str):
-        kind, _, number = value.partition(":")
-        if kind in DEVICES and (not number or (kind == "cuda" and number.isdecimal())):
-            return value
-    raise BadRequest(f"Device can be {', '.join(DEVICES)}.", field=name)
-
-
-def _text(name: str, value: object) -> str:
-    if isinstance(value, str) and len(value) <= 200:
-        return value
-    raise BadRequest(f"{LABELS[name]} needs a name.", field=name)
-
-
-def _optional_text(name: str, value: object) -> str | None:
-    return None if value is None else _text(name, value)
-
-
-def _flag(name: str, value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise BadRequest(f"{LABELS[name]} is either on or off.", field=name)
-
-
-def _pick(name: str, value: object) -> Pick:
-    if isinstance(value, str) and value in ("all", "random", "none"):
-        return value
-    if isinstance(value, (tuple, list)):
-        numbers = tuple(value)
-        if all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= 1_000_000 for n in numbers):
-            return numbers
-    raise BadRequest("Class can be every class once, random, or classes from the list.", field=name)
 
 
 class _Setting(Generic[T]):
@@ -176,21 +92,21 @@ class GenerateSettings(QObject):
     precision_changed = Signal(str)
     batch_changed = Signal(int)
 
-    model = _Setting("", _text)
-    pick = _Setting[Pick]("all", _pick)
-    guidance = _Setting(0.0, _number(-1.0, 50.0))
-    guidance_model = _Setting[str | None](None, _optional_text)
-    solver = _Setting("genie", _text)
-    steps = _Setting(10, _whole(1, MAX_STEPS))
-    spacing = _Setting("quadratic", _one_of(SPACINGS))
-    analytic_first = _Setting(False, _flag)
-    denoise = _Setting(False, _flag)
-    t_end = _Setting(1e-3, _number(1e-5, 0.5))
-    seed = _Setting(RANDOM_SEED, _whole(RANDOM_SEED, MAX_SEED))
-    count = _Setting(16, _whole(1, MAX_COUNT))
-    device = _Setting("auto", _device)
-    precision = _Setting("auto", _one_of(PRECISIONS))
-    batch = _Setting(0, _whole(0, MAX_COUNT))
+    model = _Setting("", checks.text)
+    pick = _Setting[Pick]("all", checks.pick)
+    guidance = _Setting(0.0, checks.number(-1.0, 50.0))
+    guidance_model = _Setting[str | None](None, checks.optional_text)
+    solver = _Setting("genie", checks.text)
+    steps = _Setting(10, checks.whole(1, MAX_STEPS))
+    spacing = _Setting("quadratic", checks.one_of(SPACINGS))
+    analytic_first = _Setting(False, checks.flag)
+    denoise = _Setting(False, checks.flag)
+    t_end = _Setting(1e-3, checks.number(1e-5, 0.5))
+    seed = _Setting(RANDOM_SEED, checks.whole(RANDOM_SEED, MAX_SEED))
+    count = _Setting(16, checks.whole(1, MAX_COUNT))
+    device = _Setting("auto", checks.device)
+    precision = _Setting("auto", checks.one_of(PRECISIONS))
+    batch = _Setting(0, checks.whole(0, MAX_COUNT))
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -274,6 +190,13 @@ class GenerateSettings(QObject):
             self._refused[name] = message
             self.errors_changed.emit()
         return True
+
+    def clear_error(self, name: str) -> None:
+        """Forget the error beside one setting: what was typed there was given up."""
+        mistyped = self._mistyped.pop(name, None) is not None
+        refused = self._refused.pop(name, None) is not None
+        if mistyped or refused:
+            self.errors_changed.emit()
 
     def clear_errors(self) -> None:
         if self._refused or self._mistyped:

@@ -165,7 +165,7 @@ class Studio(QObject):
         ended = self.host.shutdown(timeout_ms)
         self.writer.close()
         self.history.close()
-        self.session.flush()
+        self.session.close()
         self.store.close()
         return ended
 
@@ -190,6 +190,9 @@ class Studio(QObject):
         request = self._build_request()
         if request is None:
             return None
+        return self._enqueue(request, first)
+
+    def _enqueue(self, request: GenerateRequest, first: bool) -> int:
         self.live.follow()
         alone = self.queue.running is None and not self.queue.pending
         job_id = self.queue.add(request, first)
@@ -205,14 +208,10 @@ class Studio(QObject):
             return
         pick = self.settings.pick
         self.queue.renew = lambda request: self._renew(request, pick == "random")
-        if (
-            self.queue.running is None
-            and not self.queue.pending
-            and self.generate() is None
-            and not self._wanted
-        ):
-            return
-        self.queue.set_forever(True)
+        if self.queue.running is None and not self.queue.pending:
+            self.generate()
+        if self.queue.running or self.queue.pending or self._wanted:
+            self.queue.set_forever(True)
 
     def _renew(self, request: GenerateRequest, random_labels: bool) -> GenerateRequest:
         seed, labels = fresh_seed(), request.labels
@@ -228,18 +227,20 @@ class Studio(QObject):
             self.queue.stop_current()
             return
         self.queue.set_forever(False)
-        waiting = self.live.job
-        if waiting is not None and self.queue.remove(waiting) is not None:
-            self.live.forget(waiting)
-        elif self.canvas.busy:
+        if not self.canvas.busy:
+            return
+        waiting = self.queue.job(self.live.job or 0)
+        if waiting is not None and not waiting.ended:
+            self.queue.remove(waiting.id)
+            self.live.forget(waiting.id)
+        else:
             self.canvas.stop(None)
 
     def retry(self) -> int | None:
         """Run the request on the canvas again, as it was."""
         if self.canvas.request is None:
             return self.generate()
-        self.live.follow()
-        return self.queue.add(self.canvas.request, first=True)
+        return self._enqueue(self.canvas.request, first=True)
 
     def reuse_seed(self, index: int | None = None) -> None:
         """Take over the seed of a picture on the canvas (the selected one, or the first)."""
@@ -311,39 +312,32 @@ class Studio(QObject):
 
     def open_dropped_file(self, path: Path | str) -> RequestDiff | None:
         """What applying the settings in a picture file would change; None (and a notice) if it has none."""
-        try:
-            return self._read_dropped(Path(path))
-        except EngineError as error:
-            self.notice.emit(error.message, "bad", None)
-            return None
-
-    def _read_dropped(self, path: Path) -> RequestDiff:
-        current = self.settings.to_dict()
-        diff = read_dropped(path, current)
-        names = self.class_names(diff.request)
-        return read_dropped(path, current, names) if names else diff
+        diff: RequestDiff | None = None
+        with self._telling():
+            current = self.settings.to_dict()
+            diff = read_dropped(Path(path), current)
+            if names := self.class_names(diff.request):  # known only now that the model is
+                diff = read_dropped(Path(path), current, names)
+        return diff
 
     # --- verbs: history
 
     def show_record(self, record_id: int) -> bool:
         """Put an image of the history on the canvas, with its whole batch where that is still there."""
-        try:
+        with self._telling():
             result = self.history.result(record_id)
             details = self.history.details(record_id)
             pictures = self.history.pictures(record_id)
-        except EngineError as error:
-            self.notice.emit(error.message, "bad", None)
-            return False
-        self.live.leave()
-        record = details.record
-        if result is not None:
-            self.canvas.show_result(result, self._ids_of_batch(record.job, result.pictures.count))
-            self.canvas.select(record.index)
-        else:
-            alone = dataclasses.replace(details.request, seed=record.seed, labels=(record.label,))
-            self.canvas.show_pictures(alone, pictures, [record_id])
-            self.canvas.select(0)
-        return True
+            record = details.record
+            self.live.leave()
+            if result is not None:
+                self.canvas.show_result(result, self._ids_of_batch(record.job, result.pictures.count))
+            else:
+                alone = dataclasses.replace(details.request, seed=record.seed, labels=(record.label,))
+                self.canvas.show_pictures(alone, pictures, [record_id])
+            self.canvas.select(record.index if result is not None else 0)
+            return True
+        return False
 
     def _ids_of_batch(self, job: str, count: int) -> list[int]:
         """The ids of a whole batch, in order; none if part of it is filtered out or not loaded."""
@@ -353,22 +347,15 @@ class Studio(QObject):
 
     def apply_record(self, record_id: int) -> None:
         """Make the settings those an image of the history was made with (double-click)."""
-        try:
-            request = self.history.request(record_id)
-        except EngineError as error:
-            self.notice.emit(error.message, "bad", None)
-            return
-        self.apply_settings(request)
+        with self._telling():
+            self.apply_settings(self.history.request(record_id))
 
     def compare_records(self, left: int, right: int) -> bool:
         """Compare two images of the history on the canvas."""
-        try:
-            panes = [self._pane_of(record_id) for record_id in (left, right)]
-        except EngineError as error:
-            self.notice.emit(error.message, "bad", None)
-            return False
-        self.canvas.compare_with(panes[0], panes[1])
-        return True
+        with self._telling():
+            self.canvas.compare_with(self._pane_of(left), self._pane_of(right))
+            return True
+        return False
 
     def _pane_of(self, record_id: int) -> ComparePane:
         details = self.history.details(record_id)
@@ -380,41 +367,49 @@ class Studio(QObject):
         """Into the trash at once, with undo."""
         if not ids:
             return
-        try:
+        with self._telling():
             undo = self.history.delete(ids)
-        except EngineError as error:
-            self.notice.emit(error.message, "bad", None)
-            return
-        count = len(undo.ids)
-        words = "Picture deleted." if count == 1 else f"{count:,} pictures deleted."
-        self.notice.emit(words, "info", lambda: self.history.undo_delete(undo))
+            count = len(undo.ids)
+            words = "Picture deleted." if count == 1 else f"{count:,} pictures deleted."
+            self.notice.emit(words, "info", lambda: self.history.undo_delete(undo))
 
     # --- verbs: files
 
-    def save_images(self, indices: Sequence[int], path: Path | str, format: str = "") -> bool:
+    def save_images(
+        self,
+        indices: Sequence[int],
+        path: Path | str,
+        format: str = "",
+        *,
+        scale: int = 1,
+        grid: bool = False,
+    ) -> bool:
         """Save finished pictures of the canvas, off the window's thread; `writer` says when.
 
         `path` is a file for one picture with a suffix, otherwise a folder; `format` is one of
-        `IMAGE_FORMATS` there. False (and a notice): nothing is there to save.
+        `IMAGE_FORMATS` there. `scale` enlarges pixels, `grid` puts all finished pictures into
+        one. False (and a notice): nothing is there to save.
         """
         result = self.canvas.result
         if result is None and self.canvas.record_ids:
-            return self.save_records([self.canvas.record_ids[i] for i in indices], path, format)
+            return self.save_records([self.canvas.record_ids[i] for i in indices], path, format, scale=scale)
         kept = [i for i in indices if result is not None and 0 <= i < result.pictures.count]
         if result is None or not kept:
             self.notice.emit("There is no finished picture to save yet.", "care", None)
             return False
-        return self._save(
-            lambda: items_of_result(result, kept, self.class_names(result.request)), path, format
-        )
+        items = items_of_result(result, kept, self.class_names(result.request))
+        if grid:
+            items = [dataclasses.replace(items[0], picture=result.pictures)]
+        return self._save(lambda: items, path, format, scale)
 
-    def save_records(self, ids: Sequence[int], path: Path | str, format: str = "") -> bool:
+    def save_records(self, ids: Sequence[int], path: Path | str, format: str = "", *, scale: int = 1) -> bool:
         """Save images of the history; see `save_images`."""
-        return self._save(lambda: items_of_records(self.history, ids), path, format)
+        return self._save(lambda: items_of_records(self.history, ids), path, format, scale)
 
-    def _save(self, items: Callable[[], list[SaveItem]], path: Path | str, format: str) -> bool:
+    def _save(self, items: Callable[[], list[SaveItem]], path: Path | str, format: str, scale: int) -> bool:
         try:
-            placed = place(items(), Path(path), format)
+            enlarged = [dataclasses.replace(item, scale=scale) for item in items()]
+            placed = place(enlarged, Path(path), format)
         except EngineError as error:
             self.notice.emit(error.message, "bad", None)
             return False
@@ -518,6 +513,10 @@ class Studio(QObject):
 
     # --- inside
 
+    def _telling(self) -> _Telling:
+        """With this around it, what a person can do something about becomes a notice."""
+        return _Telling(self)
+
     def _build_request(self) -> GenerateRequest | None:
         try:
             return self.settings.build_request()
@@ -535,3 +534,19 @@ class Studio(QObject):
         if job_id != self._editing:
             self._editing = job_id
             self.editing_changed.emit(job_id)
+
+
+class _Telling:
+    """Ends a block at an `EngineError` and tells the person."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, EngineError):
+            return False
+        self._studio.notice.emit(error.message, "bad", None)
+        return True

@@ -51,7 +51,7 @@ class _NoiseToBoot(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(self._TILES * (self._TILE + self._GAP) - self._GAP, self._TILE)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         colours = theme.current().colours
         side = self._TILE / len(_BOOT)
@@ -98,7 +98,8 @@ class EmptyPage(QWidget):
         column.setContentsMargins(24, 24, 24, 24)
         column.setSpacing(tokens.GAP_LARGE)
         column.addStretch(3)
-        for widget in (_NoiseToBoot(), title):
+        top: tuple[QWidget, ...] = (_NoiseToBoot(), title)
+        for widget in top:
             column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
         row = QHBoxLayout()
         row.addStretch(1)
@@ -146,7 +147,7 @@ class FailedPage(QWidget):
         self.retry.clicked.connect(self.retried)
         self.fold = QPushButton("Details")
         self.fold.setCheckable(True)
-        self.fold.setProperty("kind", "flat")
+        self.fold.setProperty("kind", "fold")
         icons.bind(self.fold, "chevron-right", "quiet")
         describe(self.fold, "Details", "Show what a person who mends this needs to know.")
         self.copy = QPushButton("Copy")
@@ -206,6 +207,20 @@ class FailedPage(QWidget):
             QGuiApplication.clipboard().setText("\n\n".join(part for part in parts if part))
 
 
+class _Line(QLabel):
+    """One line of text that ends in an ellipsis where it has no room; the whole is its tooltip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(theme.current().color("text"))
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+
 class StateLine(QWidget):
     """The line under the pictures: how far it is, or what came of it."""
 
@@ -218,20 +233,19 @@ class StateLine(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress")
         self._sign = QLabel()
-        self.left = QLabel()
+        self.left = _Line()
         self.left.setAccessibleName("State of the canvas")
         self.right = QLabel()
         self.right.setProperty("role", "quiet")
         for label in (self.left, self.right):
             label.setFont(theme.current().font(figures=True))
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.right.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         row = QHBoxLayout()
         row.setContentsMargins(12, 0, 12, 0)
         row.setSpacing(tokens.GAP)
         row.addWidget(self._sign)
-        row.addWidget(self.left, 3)
-        row.addWidget(self.right, 2)
+        row.addWidget(self.left, 1)
+        row.addWidget(self.right)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 1, 0, 0)
         column.setSpacing(0)

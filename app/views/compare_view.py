@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPen
 
 from app.views import theme, tokens
 from app.views.image_view import paint_image
-from app.views.zoom_view import ZoomView, fitting_zoom
+from app.views.zoom_view import ZoomView, claims_key, fitting_zoom
 
 __all__ = ["Arrangement", "CompareView"]
 
@@ -100,7 +100,9 @@ class CompareView(ZoomView):
     def fit_zoom(self) -> float:
         margin = round(2 * _MARGIN * self.devicePixelRatioF())
         view = self.view_size()
-        return fitting_zoom(self._picture(), QSize(max(1, view.width() - margin), max(1, view.height() - margin)))
+        return fitting_zoom(
+            self._picture(), QSize(max(1, view.width() - margin), max(1, view.height() - margin))
+        )
 
     def actual_pixels(self) -> None:
         center = self.view_size() / self.devicePixelRatioF() / 2
@@ -108,7 +110,7 @@ class CompareView(ZoomView):
 
     # --- painting ---
 
-    def paint_content(self, painter: QPainter, dirty: QRect) -> None:
+    def paint_content(self, painter: QPainter, _dirty: QRect) -> None:
         if self._images[0].isNull() or self._images[1].isNull():
             return
         rect = QRect(self.origin, self.content_size(self.zoom))
@@ -126,7 +128,7 @@ class CompareView(ZoomView):
                 self._paint_clipped(painter, QRect(at, 0, view.width() - at, view.height()), rect, 1)
             case "difference":
                 if not self._difference.isNull():
-                    paint_image(painter, rect, self._difference, self.zoom)
+                    paint_image(painter, rect, self._difference, view)
         ratio = self.devicePixelRatioF()
         painter.scale(ratio, ratio)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -137,8 +139,7 @@ class CompareView(ZoomView):
     def _paint_clipped(self, painter: QPainter, clip: QRect, rect: QRect, which: int) -> None:
         painter.save()
         painter.setClipRect(clip)
-        image = self._images[which]
-        paint_image(painter, rect, image, rect.width() / max(1, image.width()))
+        paint_image(painter, rect, self._images[which], clip)
         painter.restore()
 
     def _paint_split(self, painter: QPainter) -> None:
@@ -170,6 +171,11 @@ class CompareView(ZoomView):
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, letter)
 
     # --- pointer and keys ---
+
+    def event(self, event: QEvent) -> bool:
+        return claims_key(event, (Qt.Key.Key_Escape, Qt.Key.Key_Left, Qt.Key.Key_Right)) or super().event(
+            event
+        )
 
     def _at_split(self, position: QPointF) -> bool:
         return self._arrangement == "split" and abs(position.x() - self.width() * self._split) <= _GRIP

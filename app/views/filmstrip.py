@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import (
+    QFocusEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QAbstractSlider, QSizePolicy
 
 from app.views import theme, tokens
@@ -12,10 +21,10 @@ from engine.messages import Pictures, StepFrame
 
 __all__ = ["Filmstrip"]
 
-_GAP = 4
-_EDGE = 8
+_GAP = 2
+_EDGE = 5
 _THUMB = 64  # widget pixels a step may take at most
-_LABEL = 16
+_LABEL = 24  # below a thumbnail: the notch and the caption
 
 
 class Filmstrip(QAbstractSlider):
@@ -118,7 +127,7 @@ class Filmstrip(QAbstractSlider):
     # --- geometry ---
 
     def sizeHint(self) -> QSize:
-        return QSize(320, _THUMB + _LABEL + 2 * _EDGE)
+        return QSize(320, _THUMB + _LABEL + 12)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, self.sizeHint().height())
@@ -144,23 +153,24 @@ class Filmstrip(QAbstractSlider):
         """Where the thumbnails are, in widget pixels."""
         side = self.thumb_side() / self.devicePixelRatioF()
         width = self._cells() * (side + _GAP) - _GAP
-        return QRectF((self.width() - width) / 2, _EDGE + (_THUMB - side) / 2, width, side)
+        return QRectF((self.width() - width) / 2, (self.height() - side - _LABEL) / 2, width, side)
 
     def position_at(self, x: float) -> int:
         """The step under widget coordinate `x`."""
         strip = self._strip()
-        share = (x - strip.left()) / max(1.0, strip.width())
+        share = (x - strip.left() + _GAP / 2) / max(1.0, strip.width() + _GAP)
         return max(0, min(self.maximum(), int(share * self.positions)))
 
     def center_of(self, position: int) -> QPoint:
         """The middle of the place on the strip that stands for `position`, in widget pixels."""
         strip = self._strip()
-        x = strip.left() + (position + 0.5) / max(1, self.positions) * strip.width()
+        share = (position + 0.5) / max(1, self.positions)
+        x = strip.left() - _GAP / 2 + share * (strip.width() + _GAP)
         return QPointF(x, strip.center().y()).toPoint()
 
     # --- painting ---
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._frames:
@@ -210,8 +220,8 @@ class Filmstrip(QAbstractSlider):
         painter.setPen(theme.current().color("text" if self.hasFocus() else "quiet"))
         width = painter.fontMetrics().horizontalAdvance(text) + 4
         x = max(0.0, min(self.width() - width, self.center_of(position).x() - width / 2))
-        top = self.height() - _LABEL - 2
-        painter.drawText(QRectF(x, max(top, ring.bottom() + 8), width, _LABEL), Qt.AlignmentFlag.AlignCenter, text)
+        below = QRectF(x, ring.bottom() + 8, width, _LABEL - 8)
+        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_dots(self, painter: QPainter) -> None:
         done, total = self._dots
@@ -263,7 +273,7 @@ class Filmstrip(QAbstractSlider):
             self._hovered = position
             self.update()
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+    def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
         self.setSliderDown(False)
 
     def leaveEvent(self, event: QEvent) -> None:

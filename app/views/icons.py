@@ -9,14 +9,14 @@ from __future__ import annotations
 from functools import cache
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QAction, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
 import resources
 from app.views import theme, tokens
 
-__all__ = ["bind", "icon", "names", "pixmap"]
+__all__ = ["bind", "blank", "icon", "names", "pixmap", "unbind"]
 
 _ROLE = "icon_role"
 _NAME = "icon_name"
@@ -58,10 +58,15 @@ def icon(name: str, role: str = "text") -> QIcon:
         ("disabled" if role != "on_accent" else "quiet", QIcon.Mode.Disabled, QIcon.State.Off),
     )
     for size in (tokens.ICON, tokens.ICON_LARGE):
-        for ratio in (1.0, 2.0, 3.0):
+        for ratio in _ratios():
             for colour, mode, state in modes:
                 made.addPixmap(pixmap(name, colour, size, ratio), mode, state)
     return made
+
+
+def _ratios() -> list[float]:
+    """The pixel ratios of the screens there are."""
+    return sorted({1.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())})
 
 
 def bind(target: QAbstractButton | QAction, name: str, role: str = "text") -> None:
@@ -70,6 +75,12 @@ def bind(target: QAbstractButton | QAction, name: str, role: str = "text") -> No
     target.setProperty(_ROLE, role)
     target.setIcon(icon(name, role))
     _watch()
+
+
+def unbind(target: QAbstractButton | QAction) -> None:
+    """Take the icon away again."""
+    target.setProperty(_NAME, None)
+    target.setIcon(QIcon())
 
 
 @cache
@@ -87,3 +98,11 @@ def _refresh() -> None:
             if name and id(target) not in seen and isinstance(target, (QAbstractButton, QAction)):
                 seen.add(id(target))
                 target.setIcon(icon(name, target.property(_ROLE)))
+
+
+@cache
+def blank() -> QIcon:
+    """Nothing, in the size of an icon: keeps the texts of a list in line."""
+    nothing = QPixmap(tokens.ICON, tokens.ICON)
+    nothing.fill(Qt.GlobalColor.transparent)
+    return QIcon(nothing)

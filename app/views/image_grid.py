@@ -9,14 +9,23 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Si
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPen
 
 from app.views import theme
-from app.views.picture_images import TileImages
-from app.views.zoom_view import ZoomView, fitting_zoom
+from app.views.picture_images import TileImages, draw_enlarged
+from app.views.zoom_view import ZoomView, claims_key, fitting_zoom
 from engine.messages import Pictures
 
 __all__ = ["ImageGrid", "best_columns"]
 
 _GAP = 8  # between two pictures, in widget pixels
 _MARGIN = 16
+_KEYS = (
+    Qt.Key.Key_Left,
+    Qt.Key.Key_Right,
+    Qt.Key.Key_Up,
+    Qt.Key.Key_Down,
+    Qt.Key.Key_Return,
+    Qt.Key.Key_Enter,
+    Qt.Key.Key_Space,
+)
 _SMALLEST = 32  # "fit" does not make a picture narrower than this; the rest is panned to
 
 
@@ -213,8 +222,10 @@ class ImageGrid(ZoomView):
             image = self._images.image(index) if crisp else self._images.reduced(index, rect.size())
             if image is None:
                 painter.fillRect(rect, colors.color("groove"))
+            elif crisp:
+                draw_enlarged(painter, rect.topLeft(), image, round(self.zoom), dirty)
             else:
-                painter.drawImage(rect, image)
+                painter.drawImage(rect.topLeft(), image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if 0 <= self._hovered < self._count and self._hovered != self._selection:
             self._paint_frame(painter, self.tile_rect(self._hovered), "quiet", 1)
@@ -316,6 +327,9 @@ class ImageGrid(ZoomView):
         if index >= 0:
             self.selected.emit(index)
             self.opened.emit(index)
+
+    def event(self, event: QEvent) -> bool:
+        return claims_key(event, _KEYS) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         moves = {

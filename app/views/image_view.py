@@ -7,21 +7,33 @@ from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
 from app.views import theme
-from app.views.zoom_view import ZoomView, fitting_zoom
+from app.views.picture_images import draw_enlarged
+from app.views.zoom_view import ZoomView, claims_key, fitting_zoom
 
 __all__ = ["ImageView", "LargePreview", "paint_image"]
 
 _MARGIN = 16
+_KEYS = (
+    Qt.Key.Key_Escape,
+    Qt.Key.Key_Left,
+    Qt.Key.Key_Right,
+    Qt.Key.Key_Up,
+    Qt.Key.Key_Down,
+    Qt.Key.Key_Space,
+)
 
 
-def paint_image(painter: QPainter, rect: QRect, image: QImage, zoom: float) -> None:
+def paint_image(painter: QPainter, rect: QRect, image: QImage, dirty: QRect) -> None:
     """Paint `image` over `rect` (device pixels): crisp when enlarged, averaged when reduced."""
-    if zoom < 1:
+    zoom = rect.width() // max(1, image.width())
+    if rect.width() < image.width():
         image = image.scaled(
             rect.size(), Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
         )
         painter.drawImage(rect.topLeft(), image)
-    else:
+    elif rect.size() == image.size() * zoom:
+        draw_enlarged(painter, rect.topLeft(), image, zoom, dirty)
+    else:  # beside a picture of another size, whose zoom is the whole one
         painter.drawImage(rect, image)
 
 
@@ -68,7 +80,7 @@ class ImageView(ZoomView):
 
     def paint_content(self, painter: QPainter, dirty: QRect) -> None:
         if not self._image.isNull():
-            paint_image(painter, self.image_rect(), self._image, self.zoom)
+            paint_image(painter, self.image_rect(), self._image, dirty)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self.closed.emit()
@@ -90,11 +102,7 @@ class ImageView(ZoomView):
 
     def event(self, event: QEvent) -> bool:
         # Esc closes what is open before the window hears it and stops the job.
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            if event.key() == Qt.Key.Key_Escape:
-                event.accept()
-                return True
-        return super().event(event)
+        return claims_key(event, _KEYS) or super().event(event)
 
 
 class LargePreview(ImageView):
@@ -102,19 +110,20 @@ class LargePreview(ImageView):
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
+        self._window = window
         self.setAccessibleName("Large preview")
         self.hide()
         window.installEventFilter(self)
 
     def show_over(self) -> None:
         """Cover the window and take the keys."""
-        self.setGeometry(self.parentWidget().rect())
+        self.setGeometry(self._window.rect())
         self.raise_()
         self.show()
         self.fit()
         self.setFocus(Qt.FocusReason.PopupFocusReason)
 
-    def clicked_at(self, position: QPointF) -> None:
+    def clicked_at(self, _position: QPointF) -> None:
         self.closed.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -127,7 +136,7 @@ class LargePreview(ImageView):
         painter.fillRect(dirty, theme.current().color("ground"))
         super().paint_content(painter, dirty)
 
-    def eventFilter(self, watched: object, event: QEvent) -> bool:
+    def eventFilter(self, _watched: object, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize and self.isVisible():
-            self.setGeometry(self.parentWidget().rect())
+            self.setGeometry(self._window.rect())
         return False

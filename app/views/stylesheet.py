@@ -75,9 +75,10 @@ QPushButton[kind="flat"]:checked, QToolButton[kind="flat"]:checked, QToolButton[
     QPushButton[kind="icon"]:checked {{ background: {c.selected}; border-color: transparent; }}
 QPushButton[kind="icon"]:checked:focus, QToolButton[kind="icon"]:checked:focus
     {{ border-color: {c.accent}; }}
+QPushButton[kind="square"] {{ padding: 0; }}
 QPushButton[kind="danger"] {{ color: {c.bad}; }}
 QPushButton[kind="fold"] {{ background: transparent; border: 1px solid transparent; text-align: left;
-    padding: 0 4px; font-weight: 600; }}
+    padding: 0; font-weight: 600; }}
 QPushButton[kind="fold"]:hover {{ background: {c.rail_hover}; }}
 QPushButton[kind="fold"]:focus {{ border-color: {c.accent}; }}
 QPushButton[kind="fold"]:checked {{ background: transparent; border-color: transparent; }}
@@ -93,6 +94,15 @@ QPushButton[kind="chip"] {{ background: {c.selected}; border: 1px solid transpar
     min-height: 22px; padding: 0 8px 0 10px; }}
 QPushButton[kind="chip"]:hover {{ border-color: {c.edge}; }}
 QPushButton[kind="chip"]:focus {{ border-color: {c.accent}; }}
+QPushButton[kind="chip-add"] {{ background: transparent; border: 1px solid {c.edge}; border-radius: 12px;
+    min-height: 22px; padding: 0 10px 0 6px; }}
+QPushButton[kind="chip-add"]:hover {{ background: {c.rail_hover}; }}
+QPushButton[kind="chip-add"]:focus {{ border-color: {c.accent}; }}
+QPushButton[kind="tiny"] {{ background: transparent; border: 1px solid transparent; padding: 0;
+    min-width: 20px; min-height: 20px; border-radius: 4px; }}
+QPushButton[kind="tiny"]:hover {{ background: {c.rail_hover}; }}
+QPushButton[kind="tiny"]:checked {{ background: {c.selected}; }}
+QPushButton[kind="tiny"]:focus {{ border-color: {c.accent}; }}
 QToolButton[kind="rail"] {{ background: transparent; border: 1px solid transparent; padding: 6px 0 4px 0;
     color: {c.quiet}; font-size: {t.FONT_CAPTION}px; border-radius: {t.RADIUS}px; }}
 QToolButton[kind="rail"]:hover {{ background: {c.rail_hover}; color: {c.text}; }}

@@ -32,6 +32,7 @@ class Theme(QObject):
         self._colours = tokens.DARK
         self._still = False
         self._installed = False
+        self._dressing = True
 
     @property
     def colours(self) -> tokens.Colours:
@@ -39,7 +40,7 @@ class Theme(QObject):
 
     @property
     def name(self) -> str:
-        """"dark" or "light"."""
+        """ "dark" or "light"."""
         return self._colours.name
 
     @property
@@ -65,7 +66,14 @@ class Theme(QObject):
 
     def set_still(self, still: bool) -> None:
         """No movement at all, whatever the system says."""
-        self._still = still
+        if still != self._still:
+            self._still = still
+            self.changed.emit()
+
+    def prepare(self, choice: Choice = "system") -> None:
+        """All of `install` but the stylesheet: every widget built under one is styled several times."""
+        self._dressing = False
+        self.install(choice)
 
     def install(self, choice: Choice = "system") -> None:
         """Dress the application: style, fonts, palette, stylesheet. Again and again is harmless."""
@@ -98,7 +106,9 @@ class Theme(QObject):
         self._colours = tokens.LIGHT if light else tokens.DARK
         application.setFont(_font())
         application.setPalette(_palette(self._colours))
-        application.setStyleSheet(stylesheet(self._colours))
+        if self._dressing:
+            application.setStyleSheet(stylesheet(self._colours))
+        self._dressing = True
         self.changed.emit()
 
 

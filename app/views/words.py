@@ -9,7 +9,7 @@ __all__ = ["class_name", "counted", "model_title", "plural", "seconds", "solver_
 
 
 def counted(number: int, thing: str) -> str:
-    """"1 image", "16 images"."""
+    """ "1 image", "16 images"."""
     return f"{number:,} {thing if number == 1 else plural(thing)}"
 
 
@@ -18,7 +18,7 @@ def plural(thing: str) -> str:
 
 
 def seconds(duration: float) -> str:
-    """"0.12 s", "1.2 s", "34 s", "2 min 5 s", "1 h 20 min"."""
+    """ "0.12 s", "1.2 s", "34 s", "2 min 5 s", "1 h 20 min"."""
     if duration < 0.995:
         return f"{duration:.2f} s"
     if duration < 9.95:

@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Container
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.views import theme
 
-__all__ = ["ZOOMS", "ZoomView", "fitting_zoom", "next_zoom"]
+__all__ = ["ZOOMS", "ZoomView", "claims_key", "fitting_zoom", "next_zoom"]
 
-ZOOMS = (1 / 16, 1 / 12, 1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
+ZOOMS = (
+    1 / 16,
+    1 / 12,
+    1 / 8,
+    1 / 6,
+    1 / 4,
+    1 / 3,
+    1 / 2,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    8,
+    10,
+    12,
+    16,
+    20,
+    24,
+    32,
+    48,
+    64,
+)
 _KEPT_IN_SIGHT = 48  # device pixels of the content that panning cannot push out of the view
+
+
+def claims_key(event: QEvent, keys: Container[int]) -> bool:
+    """Whether `event` asks, before a shortcut of the window is run, for one of these bare keys.
+
+    Accepts it then: the key comes to the widget that has the focus.
+    """
+    if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
+        return False
+    if event.key() not in keys or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+        return False
+    event.accept()
+    return True
 
 
 def next_zoom(zoom: float, notches: int) -> float:
@@ -68,7 +105,7 @@ class ZoomView(QWidget):
         """The zoom at which everything is in sight."""
         raise NotImplementedError
 
-    def paint_content(self, painter: QPainter, dirty: QRect) -> None:
+    def paint_content(self, painter: QPainter, _dirty: QRect) -> None:
         """Paint; `painter` and `dirty` are in device pixels of this widget."""
         raise NotImplementedError
 

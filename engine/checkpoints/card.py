@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,7 @@ def read_card(path: Path) -> Card:
         raw = path.read_bytes()
         if len(raw) > _MAX_CARD_BYTES:
             raise ValueError("it is longer than any card")
-        document = tomllib.loads(raw.decode("utf-8"))
+        return _parse_card(path, raw.decode("utf-8"))
     except OSError as error:
         raise BadCheckpoint(f"Couldn't read {path}: {error.strerror or error}.", field="card") from error
     except (ValueError, RecursionError) as error:
@@ -224,6 +225,11 @@ def read_card(path: Path) -> Card:
             f"{path} is not a readable card: {error}. Correct it or import the model again.", field="card"
         ) from error
 
+
+# Every job looks at its card again; only one that changed is parsed again.
+@lru_cache(maxsize=64)
+def _parse_card(path: Path, text: str) -> Card:
+    document = tomllib.loads(text)
     model_table = _Table(path, "model", document.get("model"))
     model = model_table.take_all(_MODEL_FIELDS)
     if len(set(model["classes"])) != len(model["classes"]):

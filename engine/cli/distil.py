@@ -15,6 +15,12 @@ __all__ = ["COMMAND"]
 
 def _add_arguments(parser: ArgumentParser) -> None:
     add_training_arguments(parser, steps_help="distillation steps (default: the recipe's)", report_every=50)
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="DIR",
+        help="folder the model is written to (default: model inside --out)",
+    )
 
 
 def _run(arguments: Namespace, console: Console) -> int:
@@ -27,7 +33,12 @@ def _run(arguments: Namespace, console: Console) -> int:
         )
     images, labels = run.load_images(arguments.data)
 
+    from engine.checkpoints.library import user_folder
+    from engine.cli.saving import prepare_folder
+    from engine.training.bundle import write_model
     from engine.training.distil import distil_head
+
+    prepare_folder(run.out)
 
     steps = distil_head(
         run.recipe, network, images, labels, run.out,
@@ -35,8 +46,12 @@ def _run(arguments: Namespace, console: Console) -> int:
         device=run.device, report_every=arguments.report_every,
     )  # fmt: skip
     last = follow(steps, console, f"Go on with `genie distil {arguments.name} --out {run.out} --resume`.")
-    console.say(f"Distilled the head of {arguments.name}: {run.out / 'head.pt'}")
-    console.result({"recipe": arguments.name, "checkpoint": str(run.out / "head.pt"), **last_report(last)})
+    model = arguments.model or run.out / "model"
+    console.progress(f"Writing {model}")
+    write_model(run.recipe, run.out, model)
+    console.say(f"Distilled the head of {arguments.name}; the model is in {model}.")
+    console.say(f"Models in {user_folder()} can be chosen in the window and by name.")
+    console.result({"recipe": arguments.name, "model": str(model), **last_report(last)})
     return 0
 
 

@@ -26,7 +26,10 @@ def _run(arguments: Namespace, console: Console) -> int:
         )
     images, labels = run.load_images(arguments.data)
 
+    from engine.cli.saving import prepare_folder
     from engine.training.diffusion import train_network
+
+    prepare_folder(run.out)
 
     steps = train_network(
         run.recipe, images, labels, run.out,

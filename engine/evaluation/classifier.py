@@ -28,7 +28,15 @@ from engine.files import write_atomically
 from engine.training.diffusion import TrainingStep, step_generator
 from engine.training.fashion import CLASSES, load_fashion
 
-__all__ = ["FEATURES", "Classifier", "accuracy", "load_classifier", "new_classifier", "train_classifier"]
+__all__ = [
+    "FEATURES",
+    "Classifier",
+    "accuracy",
+    "load_classifier",
+    "new_classifier",
+    "save_classifier",
+    "train_classifier",
+]
 
 FEATURES = 128
 _LEARNING_RATE = 4e-3
@@ -129,7 +137,7 @@ def train_classifier(
             logits = classifier(x)
         loss = F.cross_entropy(logits.float(), labels[rows], label_smoothing=0.02)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.append(loss.item())
         if (step + 1) % report_every == 0 or step + 1 == steps:
@@ -145,8 +153,9 @@ def accuracy(classifier: Classifier, images: Tensor, labels: Tensor) -> float:
     """The share of images uint8 (N, C, H, W) for which the classifier says their label."""
     classifier.eval()
     right = 0
-    for some, truth in zip(images.split(500), labels.split(500), strict=True):
-        right += int((classifier(some.float() / 127.5 - 1.0).argmax(dim=1) == truth).sum())
+    for start in range(0, len(images), 500):
+        seen = classifier(images[start : start + 500].float() / 127.5 - 1.0).argmax(dim=1)
+        right += int((seen == labels[start : start + 500]).sum())
     return right / len(images)
 
 
@@ -161,7 +170,7 @@ def save_classifier(classifier: Classifier, path: Path) -> None:
 
 
 def load_classifier(path: Path) -> Classifier:
-    """The classifier saved at `path`, in float32 and ready to be asked; `BadCheckpoint` if it isn't one."""
+    """The classifier saved at `path`, in float32; a `BadCheckpoint` if there is none."""
     try:
         stored = load_file(path)
     except (OSError, SafetensorError) as error:

@@ -6,8 +6,8 @@ equation 6),
     |mu_1 - mu_2|^2 + tr(S_1) + tr(S_2) - 2 tr((S_1 S_2)^(1/2)),
 
 is called feature distance here, not FID: the features are those of our own classifier. It is
-biased upwards for small sets, by about as much as the number of images is small; compare only
-distances taken with the same number, and always say that number.
+biased upwards for small sets, roughly as one over the number of images: compare only distances
+taken with the same number, and always say that number.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Gaussian:
 def tensor_from_pictures(pictures: Pictures) -> Tensor:
     """Pictures -> uint8 (N, C, H, W)."""
     shape = (pictures.count, pictures.height, pictures.width, pictures.channels)
-    return torch.from_numpy(np.frombuffer(pictures.data, dtype=np.uint8).reshape(shape).copy()).movedim(-1, 1)
+    rows = np.frombuffer(pictures.data, dtype=np.uint8).reshape(shape)
+    return torch.from_numpy(rows.transpose(0, 3, 1, 2).copy())
 
 
 @torch.no_grad()
@@ -46,8 +47,8 @@ def judge(classifier: Classifier, images: Tensor | Pictures) -> tuple[Tensor, Te
     """Images uint8 (N, C, H, W) -> features (N, 128) in float32 and the classes it sees (N,)."""
     if isinstance(images, Pictures):
         images = tensor_from_pictures(images)
-    features = [classifier.features(some.float() / 127.5 - 1.0) for some in images.split(_BATCH)]
-    found = torch.cat(features)
+    groups = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
+    found = torch.cat([classifier.features(some.float() / 127.5 - 1.0) for some in groups])
     return found, classifier.last(found).argmax(dim=1)
 
 
@@ -78,4 +79,5 @@ def feature_distance(a: Gaussian, b: Gaussian) -> float:
 def _root(covariance: Tensor) -> Tensor:
     """The symmetric square root of a covariance; rounding may have left tiny negative eigenvalues."""
     values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2.0)
-    return vectors * values.clamp_min(0.0).sqrt() @ vectors.T
+    root: Tensor = vectors * values.clamp_min(0.0).sqrt() @ vectors.T
+    return root

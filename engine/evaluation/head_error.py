@@ -20,8 +20,6 @@ from engine.schedule import VPSchedule, step_grid
 
 __all__ = ["LevelError", "along_trajectory", "log_levels", "measure", "on_noised_images", "overall"]
 
-LEVELS = 24
-
 
 @dataclass(frozen=True)
 class LevelError:
@@ -36,7 +34,7 @@ class LevelError:
         return self.error / self.target if self.target > 0.0 else math.inf
 
 
-def log_levels(schedule: VPSchedule, levels: int = LEVELS, t_end: float = 1e-3) -> list[float]:
+def log_levels(schedule: VPSchedule, levels: int = 24, t_end: float = 1e-3) -> list[float]:
     """`levels` gammas from gamma(1) down to gamma(t_end), their logarithms equally spaced."""
     gammas: list[float] = step_grid(schedule, levels - 1, "log-snr", t_end).tolist()
     return gammas

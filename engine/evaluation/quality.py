@@ -49,8 +49,9 @@ class Setting:
     @property
     def steps(self) -> int:
         """As many whole steps as `nfe` evaluations pay for; a `BadRequest` if that is none."""
-        info, extra = self.info, int(self.denoise) - int(self.analytic_first)
-        steps = (self.nfe - extra) // info.evaluations_per_step
+        info = self.info
+        beside = info.evaluations(0, analytic_first=self.analytic_first, denoise=self.denoise)
+        steps = (self.nfe - beside) // info.evaluations_per_step
         if steps < 1:
             raise BadRequest(f"{info.title} takes more than {self.nfe} evaluations with these settings.")
         return steps
@@ -109,7 +110,7 @@ class Sampler:
         """
         seeds = [setting.first_seed + i for i in range(first, first + count)]
         denoiser = self.denoiser(self.labels(first, count), setting.precision)
-        flow = ProbabilityFlow(denoiser, derivative=setting.info.derivative)
+        flow = ProbabilityFlow(denoiser)
         gammas = step_grid(self.schedule, setting.steps, setting.spacing, setting.t_end).tolist()
         walk = sample(
             solver(setting.solver), flow, noise(seeds, self.shape).to(self.device), gammas,

@@ -30,6 +30,8 @@ def forward_differentiable() -> Iterator[None]:
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """softmax(q k^T / sqrt(d)) v for q, k, v of shape (B, heads, positions, d)."""
     if not _explicit.get():
-        return F.scaled_dot_product_attention(q, k, v)
+        fused: Tensor = F.scaled_dot_product_attention(q, k, v)
+        return fused
     weights = (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).softmax(dim=-1)
-    return weights @ v
+    mixed: Tensor = weights @ v
+    return mixed

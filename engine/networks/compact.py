@@ -38,8 +38,22 @@ class CompactConfig:
     dropout: float = 0.0
 
 
+class PlanarGroupNorm(nn.GroupNorm):
+    """Group norm that, in low precision, is computed in the usual memory order.
+
+    Convolutions are fastest in channels_last, but there torch's group norm in bf16 takes
+    sixteen times as long on a CPU (1.7 ms against 0.1 for 16x64x16x16; going there and back
+    costs 0.2). The result comes in the order of x.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype == torch.float32 or x.is_contiguous():
+            return super().forward(x)
+        return super().forward(x.contiguous()).contiguous(memory_format=torch.channels_last)
+
+
 def _norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(min(16, channels // 4), channels, eps=1e-5)
+    return PlanarGroupNorm(min(16, channels // 4), channels, eps=1e-5)
 
 
 class LogGammaEmbedding(nn.Module):

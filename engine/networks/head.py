@@ -30,8 +30,12 @@ class HeadNetwork(Protocol):
 def mixed_derivative(h: Tensor, gamma: float | Tensor) -> Tensor:
     """(B, 3C, H, W) -> k (B, C, H, W). gamma is a number or broadcasts against (B, C, H, W)."""
     h1, h2, h3 = h.chunk(3, dim=1)
+    if isinstance(gamma, Tensor):
+        level = 1.0 + gamma * gamma
+        return h2 * (gamma / level) + h3 / (gamma * level) - h1 / gamma
+    # The same in three passes over the image instead of five.
     one = 1.0 + gamma * gamma
-    return h2 * (gamma / one) + h3 / (gamma * one) - h1 / gamma
+    return (h2 * (gamma / one)).add(h3, alpha=1.0 / (gamma * one)).sub(h1, alpha=1.0 / gamma)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class CompactHead(nn.Module):
         super().__init__()
         c = self.config = config
         folded = c.channels * c.patch**2
-        self.mix = nn.Conv2d(2 * folded + c.features, c.width, 1)
+        self.mix = nn.Conv2d(2 * folded + c.features, c.width, 3, padding=1)
         self.modulate = nn.Linear(c.embedding, 2 * c.width)
         self.conv_1 = nn.Conv2d(c.width, c.width, 3, padding=1)
         self.conv_2 = nn.Conv2d(c.width, 3 * folded, 3, padding=1)

@@ -24,7 +24,7 @@ from engine.messages import SolverInfo
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Field", "Flow", "Solver", "State"]
+__all__ = ["Field", "Flow", "Solver", "State", "taylor_step"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,24 @@ class Field:
     derivative: Tensor | None = None
 
 
+def taylor_step(xbar: Tensor, here: Field, h: float) -> Tensor:
+    """xbar + h eps + h^2/2 d eps/d gamma (GENIE, equation 8)."""
+    assert here.derivative is not None
+    return xbar.add(here.eps, alpha=h).add(here.derivative, alpha=0.5 * h * h)
+
+
 class Flow(Protocol):
     """The right-hand side of the ODE. Each call is one network evaluation (or says otherwise)."""
 
     def field(self, xbar: Tensor, gamma: float) -> Field: ...
 
-    def field_with_derivative(self, xbar: Tensor, gamma: float) -> Field: ...
+    def field_with_derivative(self, xbar: Tensor, gamma: float) -> Field:
+        """The field and its derivative from the head, in one evaluation."""
+        ...
+
+    def with_exact_derivative(self, here: Field, xbar: Tensor, gamma: float) -> Field:
+        """`here`, which stands at (xbar, gamma), with its exact derivative: one evaluation more."""
+        ...
 
 
 @dataclass(frozen=True)

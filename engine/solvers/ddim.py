@@ -27,5 +27,5 @@ def solve(flow: Flow, xbar: Tensor, gammas: Sequence[float]) -> Iterator[State]:
     """xbar += h eps, with h = gamma_next - gamma."""
     for index, (gamma, gamma_next) in enumerate(pairwise(gammas), start=1):
         here = flow.field(xbar, gamma)
-        xbar = xbar + (gamma_next - gamma) * here.eps
+        xbar = xbar.add(here.eps, alpha=gamma_next - gamma)
         yield State(index, xbar, here.x0)

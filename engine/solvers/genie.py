@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from engine.messages import SolverInfo
-from engine.solvers.base import Flow, State
+from engine.solvers.base import Flow, State, taylor_step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,5 @@ def solve(flow: Flow, xbar: Tensor, gammas: Sequence[float]) -> Iterator[State]:
     """xbar += h eps + h^2/2 d eps/d gamma, with h = gamma_next - gamma."""
     for index, (gamma, gamma_next) in enumerate(pairwise(gammas), start=1):
         here = flow.field_with_derivative(xbar, gamma)
-        assert here.derivative is not None
-        h = gamma_next - gamma
-        xbar = xbar + h * here.eps + 0.5 * h * h * here.derivative
+        xbar = taylor_step(xbar, here, gamma_next - gamma)
         yield State(index, xbar, here.x0)

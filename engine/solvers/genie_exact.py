@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
 from engine.messages import SolverInfo
-from engine.solvers.genie import solve
+from engine.solvers.base import Flow, State, taylor_step
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["INFO", "solve"]
 
@@ -16,3 +23,13 @@ INFO = SolverInfo(
     derivative="exact",
     reference="Dockhorn, Vahdat and Kreis, GENIE, 2022, equations 8 and 9",
 )
+
+
+def solve(flow: Flow, xbar: Tensor, gammas: Sequence[float]) -> Iterator[State]:
+    """xbar += h eps + h^2/2 d eps/d gamma, with h = gamma_next - gamma."""
+    for index, (gamma, gamma_next) in enumerate(pairwise(gammas), start=1):
+        here = flow.field(xbar, gamma)
+        yield State(index - 1, xbar, here.x0, whole=False)
+        here = flow.with_exact_derivative(here, xbar, gamma)
+        xbar = taylor_step(xbar, here, gamma_next - gamma)
+        yield State(index, xbar, here.x0)

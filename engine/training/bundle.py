@@ -69,9 +69,12 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise MissingData(f"There is no {path}. Train it first.", field="out") from None
     except Exception as error:  # torch has many words for a file that is not what it should be
-        raise BadCheckpoint(f"Couldn't read {path}: it is damaged.", field="out", details=str(error)) from error
+        raise BadCheckpoint(
+            f"Couldn't read {path}: it is damaged.", field="out", details=str(error)
+        ) from error
     if state["step"] < state["steps"]:
         raise BadCheckpoint(
-            f"{path} stands at step {state['step']} of {state['steps']}. Finish it with --resume.", field="out"
+            f"{path} stands at step {state['step']} of {state['steps']}. Finish it with --resume.",
+            field="out",
         )
     return state

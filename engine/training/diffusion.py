@@ -88,8 +88,7 @@ def train_network(
         state = torch.load(path, map_location=device, weights_only=True)
         if state["recipe"] != _recipe_identity(recipe) or state["seed"] != seed:
             raise BadCheckpoint(
-                f"{path} comes from another recipe or seed. Give another --out, or start "
-                "without --resume.",
+                f"{path} comes from another recipe or seed. Give another --out, or start without --resume.",
                 field="resume",
             )
         network.load_state_dict(state["network"])

@@ -18,10 +18,11 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -120,8 +121,7 @@ def distil_head(
                 done = chunk * batches + batch + 1
                 yield TrainingStep(done, total, math.nan, seconds, seconds / made * (chunks * batches - done))
             part = {name: torch.cat([piece[name] for piece in pieces]).cpu() for name in pieces[0]}
-            kept = part
-            write_atomically(path, lambda file, kept=kept: save_file(kept, file, {"identity": identity}))
+            write_atomically(path, partial(_write_chunk, part, identity))
         parts.append(part)
     data = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     del parts
@@ -169,7 +169,7 @@ def distil_head(
         h = head(piece["x_t"], piece["eps"], piece["features"], piece["embedding"])
         error = (gamma * (mixed_derivative(h, gamma) - piece["target"])).square().mean()
         optimiser.zero_grad(set_to_none=True)
-        error.backward()
+        torch.autograd.backward(error)
         torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
         optimiser.step()
 
@@ -186,17 +186,17 @@ def distil_head(
         if done % report_every == 0 or done == head_steps:
             left = (time.monotonic() - started) / (done - first) * (head_steps - done)
             seconds = spent + time.monotonic() - begun
-            yield TrainingStep(
-                chunks * batches + done, total, math.sqrt(error_sum / norm_sum), seconds, left
-            )
+            yield TrainingStep(chunks * batches + done, total, math.sqrt(error_sum / norm_sum), seconds, left)
             error_sum = norm_sum = 0.0
+
+
+def _write_chunk(part: dict[str, Tensor], identity: str, path: Path) -> None:
+    save_file(part, path, {"identity": identity})
 
 
 def _read_chunk(path: Path, identity: str) -> dict[str, Tensor] | None:
     """A chunk of targets made earlier, or None if there is none of this network and recipe."""
     try:
-        from safetensors import safe_open
-
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("identity") != identity:
                 return None

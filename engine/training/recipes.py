@@ -46,8 +46,8 @@ class Recipe:
     weight_decay: float = 0.0
     spacing: str = "quadratic"
     head_width: int = 32
-    head_targets: int = 49_152
-    head_steps: int = 8000
+    head_targets: int = 24_576
+    head_steps: int = 6000
     head_batch: int = 64
     head_learning_rate: float = 2e-3
     head_ema: float = 0.999

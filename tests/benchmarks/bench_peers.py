@@ -103,6 +103,13 @@ def gammas_of(scheduler: Any) -> list[float]:
     return ((1.0 - visited) / visited).sqrt().tolist()
 
 
+class Nothing(nn.Module):
+    """A network that costs nothing."""
+
+    def forward(self, x: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return x, x, log_gamma
+
+
 class Pair:
     """One solver of ours and its peer, ready to make the same images with the same network."""
 
@@ -194,10 +201,16 @@ def measure(
         row[placement.precision] |= {
             "time_ratio": ratio(ours_s, theirs_s),
             "least_possible_ratio": ratio(alone_s, theirs_s),
+            "fastest_time_ratio": min(ours_s) / min(theirs_s),
             "ours_s": statistics.median(ours_s),
             "theirs_s": statistics.median(theirs_s),
             "network_s": statistics.median(alone_s),
         }
+    # The sampling code by itself: around a network that does nothing.
+    bare = Pair(name, Nothing(), placements[0], noise, steps)
+    bare_s = [(seconds(bare.ours), seconds(bare.theirs)) for _ in range(repeats + 1)][1:]
+    ours_ms, theirs_ms = (1e3 * statistics.median(side) / steps for side in zip(*bare_s, strict=True))
+    row["sampler_ms_per_step"] = {"ours": ours_ms, "theirs": theirs_ms}
     shipped = placements[-1].precision
     row["ours_as_shipped_to_theirs_fp32"] = ratio(times[f"ours {shipped}"], times["theirs fp32"])
     return row
@@ -222,7 +235,10 @@ def main() -> int:
     names = [placement.precision for placement in placements]
     print(f"{what}, CPU with {threads} threads, diffusers {diffusers.__version__}")
     print("rmse and (what rounding alone makes); time ours / theirs and (network alone / theirs)")
-    print(f"{'solver':10s}batch steps   " + "   ".join(f"{n:>9s} rmse              time" for n in names))
+    print(
+        f"{'solver':10s}batch steps   " + "   ".join(f"{n:>9s} rmse              time" for n in names), end=""
+    )
+    print("   sampler alone, ms a step: ours, theirs")
     rows = []
     for batch in chosen.batch:
         for steps in chosen.steps:
@@ -233,6 +249,8 @@ def main() -> int:
                     f"{c['rmse']:.1e} ({c['rmse_of_rounding']:.1e})  {c['time_ratio']:.3f} ({c['least_possible_ratio']:.3f})"
                     for c in (row[n] for n in names)
                 )
+                bare = row["sampler_ms_per_step"]
+                cells += f"   {bare['ours']:.2f}, {bare['theirs']:.2f}"
                 print(f"{name:10s}{batch:5d} {steps:5d}   {cells}", flush=True)
     report = {
         "network": what,
@@ -246,6 +264,9 @@ def main() -> int:
         "median_least_possible_ratio": {
             n: statistics.median(row[n]["least_possible_ratio"] for row in rows) for n in names
         },
+        "median_sampler_alone_ratio": statistics.median(
+            row["sampler_ms_per_step"]["ours"] / row["sampler_ms_per_step"]["theirs"] for row in rows
+        ),
         "median_ours_as_shipped_to_theirs_fp32": statistics.median(
             row["ours_as_shipped_to_theirs_fp32"] for row in rows
         ),

@@ -7,12 +7,14 @@ import io
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -460,6 +462,54 @@ def test_train_and_distil_refuse_before_they_start(genie: Genie) -> None:
     assert "damaged" in ended.err
     assert Path("there/checkpoint.pt").read_bytes() == b"not a checkpoint"
     assert "--device" in genie("train", "fashion32", "--device", "abacus").err
+
+
+def write_idx(folder: Path, images: int) -> None:
+    """A folder that looks like Fashion-MNIST, with random pictures."""
+    random = np.random.default_rng(0)
+    folder.mkdir()
+    pixels = random.integers(0, 256, (images, 28, 28), dtype=np.uint8)
+    head = b"\x00\x00\x08\x03" + struct.pack(">3I", images, 28, 28)
+    (folder / "train-images-idx3-ubyte").write_bytes(head + pixels.tobytes())
+    labels = (np.arange(images) % 10).astype(np.uint8)
+    (folder / "train-labels-idx1-ubyte").write_bytes(
+        b"\x00\x00\x08\x01" + struct.pack(">I", images) + labels.tobytes()
+    )
+
+
+def test_train_then_distil_makes_a_model_that_generates(
+    genie: Genie, genie_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.networks.compact import CompactConfig
+    from engine.training import recipes
+
+    network = CompactConfig(
+        image_size=32, channels=1, classes=10, patch=4, widths=(16, 16), blocks=1,
+        attention=(False, False), embedding=16,
+    )  # fmt: skip
+    small = dataclasses.replace(
+        recipes.FASHION32, name="small", title="Small", network=network, batch=4, head_targets=1
+    )
+    monkeypatch.setattr(recipes, "RECIPES", {"small": small})
+    write_idx(Path("data"), 32)
+    shared = ("small", "--data", "data", "--device", "cpu", "--threads", 1, "--report-every", 1, "--json")
+
+    trained = genie("train", *shared, "--steps", 3)
+    assert trained.code == 0, trained.err
+    assert trained.json["steps"] == 3
+    assert Path("runs/small/checkpoint.pt").exists()
+    assert "step 3/3" in trained.err
+    assert genie("train", *shared, "--steps", 3).code == 2
+    resumed = genie("train", *shared, "--steps", 3, "--resume")
+    assert (resumed.code, resumed.json["steps"]) == (0, None)
+
+    distilled = genie("distil", *shared, "--steps", 2, "--model", genie_home / "models" / "small")
+    assert distilled.code == 0, distilled.err
+    assert distilled.json["model"] == str(genie_home / "models" / "small")
+    generated = genie("generate", "--model", "small", "--classes", "Ankle boot", "--steps", 2, "--json")
+    assert generated.code == 0, generated.err
+    with Image.open(generated.json["files"][0]["path"]) as image:
+        assert image.size == (32, 32)
 
 
 def test_an_extra_command_joins_the_others(capsys: Any) -> None:

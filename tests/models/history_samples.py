@@ -12,11 +12,19 @@ PROVENANCE = Provenance("cpu", "Some processor", "fp32", "2.6.0", "0.1.0", (1,))
 
 
 def make_pictures(count: int, size: int = 8, channels: int = 1, seed: int = 0) -> Pictures:
-    return Pictures(count, size, size, channels, random.Random(seed).randbytes(count * size * size * channels))
+    return Pictures(
+        count, size, size, channels, random.Random(seed).randbytes(count * size * size * channels)
+    )
 
 
 def make_result(
-    count: int = 2, *, made: int | None = None, size: int = 8, channels: int = 1, frames: int = 3, **settings: Any
+    count: int = 2,
+    *,
+    made: int | None = None,
+    size: int = 8,
+    channels: int = 1,
+    frames: int = 3,
+    **settings: Any,
 ) -> Result:
     """`made` of `count` images; the step frames differ from the images and from each other."""
     made = count if made is None else made

@@ -224,7 +224,18 @@ def test_filters_agree_with_brute_force(varied: Store) -> None:
     everything = varied.page(limit=10_000)
     assert len(everything) == 72 - 11
     days = (None, date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4), date.min, date.max)
-    texts = ("", "boot", "JÄCK", "jäckchen genie", "100", "% '", "grandmother fashion", "STRASSE_1", "_", "nowhere")
+    texts = (
+        "",
+        "boot",
+        "JÄCK",
+        "jäckchen genie",
+        "100",
+        "% '",
+        "grandmother fashion",
+        "STRASSE_1",
+        "_",
+        "nowhere",
+    )
     cases = [
         Filter(model=m, label=la, solver=s, starred=star)
         for m in (None, "fashion32", "Emoji 64", "emoji 64")
@@ -347,7 +358,11 @@ def write_version_1(path: Path) -> tuple[GenerateRequest, list[Pictures]]:
     request = GenerateRequest("fashion32", seed=5, labels=(1, 3), guidance=2.5, spacing="rho", steps=7)
     encoded = encode_result(dataclasses.replace(make_result(2, frames=0), request=request))
     pictures = [encoded.result.pictures.one(i) for i in range(2)]
-    rows = [("job-a", 0, request_to_json(request)), ("job-a", 1, request_to_json(request)), ("job-b", 0, "{damaged")]
+    rows = [
+        ("job-a", 0, request_to_json(request)),
+        ("job-a", 1, request_to_json(request)),
+        ("job-b", 0, "{damaged"),
+    ]
     for job, position, text in rows:
         image = encoded.images[position]
         connection.execute(
@@ -455,9 +470,11 @@ def test_a_damaged_file_is_renamed_and_a_new_one_begun(path: Path, harm: str) ->
     before = path.read_bytes()
     with pytest.raises(DamagedStore, match="is damaged"):
         Store(path)
-    assert not harm == "text" or path.read_bytes() == before
+    assert harm != "text" or path.read_bytes() == before
     store = open_store(path)
-    (aside,) = [file for file in path.parent.iterdir() if ".damaged-" in file.name and "-wal" not in file.name]
+    (aside,) = [
+        file for file in path.parent.iterdir() if ".damaged-" in file.name and "-wal" not in file.name
+    ]
     assert aside.name in store.notice
     assert aside.name.startswith(f"history.sqlite.damaged-{date.today().year}")
     if harm in ("text", "cut"):
@@ -530,7 +547,11 @@ with store._transaction("be killed") as connection:
 
 def test_a_kill_in_the_middle_of_a_transaction_leaves_the_old_state(path: Path, root: Path) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(path)], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", KILLED, str(path)],
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert child.stdout is not None
     assert child.stdin is not None
@@ -540,7 +561,11 @@ def test_a_kill_in_the_middle_of_a_transaction_leaves_the_old_state(path: Path, 
     child.stdin.close()
     child.stdout.close()
     store = Store(path)  # also goes through the check that follows a bad end
-    assert [(r.seed, r.starred, r.note) for r in store.page()] == [(1, False, ""), (2, False, ""), (3, False, "")]
+    assert [(r.seed, r.starred, r.note) for r in store.page()] == [
+        (1, False, ""),
+        (2, False, ""),
+        (3, False, ""),
+    ]
     result = store.result(store.page()[0].id)
     assert result == make_result(3, seed=1)
     store.close()
@@ -551,7 +576,7 @@ def test_a_full_disk_loses_nothing(store: Store) -> None:
     pages = store._number("PRAGMA page_count")
     store._number(f"PRAGMA max_page_count = {pages}")
     big = encode_result(make_result(8, size=64, channels=3))
-    with pytest.raises(StoreFull, match="the disk is full.*untouched.*Free some space"):
+    with pytest.raises(StoreFull, match=r"the disk is full.*untouched.*Free some space"):
         store.add_encoded(big)
     assert [r.id for r in store.page()] == ids
     assert store._number("SELECT count(*) FROM jobs") == 1

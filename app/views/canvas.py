@@ -1,0 +1,485 @@
+"""The canvas: toolbar, the pictures in one of four ways to look at them, filmstrip, line of state."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage, QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from app.models.canvas import CanvasProgress
+from app.models.studio import Studio
+from app.views import theme, tokens
+from app.views.canvas_states import EmptyPage, FailedPage, StateLine
+from app.views.canvas_tools import KEYS, TOOLS
+from app.views.compare import ComparePanel
+from app.views.details import DetailsPanel, facts_of_result
+from app.views.dialogs import ExportStepsDialog, SaveDialog
+from app.views.fields import icon_button
+from app.views.filmstrip import Filmstrip
+from app.views.image_grid import ImageGrid
+from app.views.image_view import ImageView, LargePreview
+from app.views.picture_images import to_image
+from app.views.words import class_name, counted, plural, seconds
+from app.views.zoom_view import ZoomView
+from engine.errors import EngineError
+
+__all__ = ["CanvasPanel"]
+
+_FIRST_COUNT = 16
+
+
+class CanvasPanel(QWidget):
+    """Everything between the controls and the history.
+
+    What its keys do is also here as methods, for menus and the command palette: `fit`,
+    `actual_pixels`, `show_grid`, `show_single`, `toggle_compare`, `toggle_difference`,
+    `toggle_preview`, `toggle_details`, `toggle_star`, `delete_selected`, `save`, `export_steps`,
+    `go_back`.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self.setProperty("panel", "ground")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setMinimumWidth(400)
+        self._studio = studio
+        self._canvas = studio.canvas
+        self._save_dialog: SaveDialog | None = None
+        self._export_dialog: ExportStepsDialog | None = None
+        self._preview: LargePreview | None = None
+        self.empty = EmptyPage()
+        self.failed = FailedPage()
+        self.grid = ImageGrid(self._canvas.picture, self.caption)
+        self.single = ImageView()
+        self.compare = ComparePanel(studio)
+        self.details = DetailsPanel()
+        self.filmstrip = Filmstrip()
+        self.line = StateLine()
+        self.stack = QStackedWidget()
+        for page in (self.empty, self.failed, self.grid, self.single, self.compare):
+            self.stack.addWidget(page)
+        self._build()
+        self._connect()
+        self._show_batch()
+        self._offer_first()
+        self._refresh()
+
+    # --- building ---
+
+    def _build(self) -> None:
+        bar = QWidget()
+        bar.setProperty("panel", "bar")
+        bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        bar.setFixedHeight(44)
+        row = QHBoxLayout(bar)
+        row.setContentsMargins(tokens.GAP, 0, tokens.GAP, 0)
+        row.setSpacing(2)
+        self.buttons: dict[str, QPushButton] = {}
+        for entry in TOOLS:
+            if entry is None:
+                row.addSpacing(12)
+                continue
+            name, icon, title, tip, checkable = entry
+            if name == "stale":
+                row.addStretch(1)
+                row.addWidget(self._stale_chip())
+                row.addSpacing(4)
+                continue
+            button = icon_button(icon, title, tip, checkable=checkable)
+            button.clicked.connect(getattr(self, name))
+            self.buttons[name] = button
+            row.addWidget(button)
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.stack, 1)
+        middle.addWidget(self.details)
+        self.details.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(bar)
+        column.addLayout(middle, 1)
+        column.addWidget(self.filmstrip)
+        column.addWidget(self.line)
+        self.zoom_label = QLabel()
+        self.zoom_label.setProperty("role", "caption")
+        self.zoom_label.setAccessibleName("Zoom")
+        self.zoom_label.setToolTip("Screen pixels for one pixel of the picture. The wheel changes it.")
+        self.zoom_label.setFixedWidth(36)
+        row.insertWidget(2, self.zoom_label)
+
+    def _stale_chip(self) -> QWidget:
+        """The dot that says the settings have changed since."""
+        self.stale = QLabel()
+        self.stale.setAccessibleName("Settings changed since this picture")
+        self.stale.setToolTip("The settings have changed since these pictures. Press Generate to use them.")
+        self._paint_stale()
+        theme.current().changed.connect(self._paint_stale)
+        return self.stale
+
+    def _paint_stale(self) -> None:
+        dot = theme.current().color("care").name()
+        self.stale.setText(f'<span style="color:{dot}">●</span>&nbsp;changed')
+
+    def _connect(self) -> None:
+        canvas = self._canvas
+        canvas.request_changed.connect(self._show_batch)
+        canvas.pictures_changed.connect(self._show_pictures)
+        canvas.selection_changed.connect(self._show_selection)
+        canvas.mode_changed.connect(self._refresh)
+        canvas.state_changed.connect(self._refresh)
+        canvas.progress_changed.connect(self._show_progress)
+        canvas.step_changed.connect(self._show_step)
+        canvas.stale_changed.connect(self.stale.setVisible)
+        canvas.compare_changed.connect(self._refresh)
+        canvas.pinned_changed.connect(self._refresh)
+        self._studio.catalogue_changed.connect(self._offer_first)
+        self.empty.tried.connect(self.generate_first)
+        self.failed.retried.connect(self._studio.retry)
+        self.grid.selected.connect(canvas.select)
+        self.grid.opened.connect(self._open)
+        self.grid.preview_wanted.connect(self.toggle_preview)
+        self.grid.zoom_changed.connect(self._show_zoom)
+        self.single.moved.connect(canvas.select_next)
+        self.single.closed.connect(self.show_grid)
+        self.single.preview_wanted.connect(self.toggle_preview)
+        self.single.zoom_changed.connect(self._show_zoom)
+        self.compare.view.zoom_changed.connect(self._show_zoom)
+        self.compare.closed.connect(self.leave_compare)
+        self.filmstrip.valueChanged.connect(self._scrubbed)
+        self.details.closed.connect(self.toggle_details)
+
+    # --- verbs ---
+
+    def view(self) -> ZoomView | None:
+        """The surface on screen, if it shows pictures."""
+        page = self.stack.currentWidget()
+        if page is self.compare:
+            return self.compare.view
+        return page if isinstance(page, ZoomView) else None
+
+    def fit(self) -> None:
+        if (view := self.view()) is not None:
+            view.fit()
+
+    def actual_pixels(self) -> None:
+        if (view := self.view()) is not None:
+            view.actual_pixels()
+
+    def show_grid(self) -> None:
+        self._canvas.set_mode("grid")
+        self._refresh()
+        self.grid.setFocus()
+
+    def show_single(self) -> None:
+        if self._canvas.count:
+            self._canvas.set_mode("single")
+            self.single.setFocus()
+        self._refresh()
+
+    def toggle_compare(self) -> None:
+        """Compare the selected picture with the one put aside, or with the batch before."""
+        self._toggle("compare")
+
+    def toggle_difference(self) -> None:
+        """The same, as the difference of the two."""
+        self._toggle("difference")
+
+    def _toggle(self, mode: str) -> None:
+        canvas = self._canvas
+        if canvas.mode == mode:
+            self.leave_compare()
+        elif canvas.panes is not None or canvas.compare():
+            canvas.set_mode(mode)
+            self.compare.view.setFocus()
+        else:
+            self._studio.notice.emit(
+                "There is nothing to compare with yet. Generate once more, or select two pictures of the "
+                "history and press C.",
+                "info",
+                None,
+            )
+        self._refresh()
+
+    def leave_compare(self) -> None:
+        self._canvas.leave_compare()
+        self.grid.setFocus()
+
+    def go_back(self) -> bool:
+        """Close what is open over the grid (Esc). False: nothing was."""
+        if self._preview is not None and self._preview.isVisible():
+            self.toggle_preview()
+        elif self._canvas.mode in ("compare", "difference"):
+            self.leave_compare()
+        elif self._canvas.mode == "single":
+            self.show_grid()
+        else:
+            return False
+        return True
+
+    def toggle_preview(self) -> None:
+        """The selected picture over the whole window, or back."""
+        if self._preview is not None and self._preview.isVisible():
+            self._preview.hide()
+            (self.view() or self).setFocus()
+            return
+        if self._selected_image().isNull():
+            return
+        if self._preview is None:
+            self._preview = LargePreview(self.window())
+            self._preview.moved.connect(self._canvas.select_next)
+            self._preview.closed.connect(self.toggle_preview)
+        self._show_selected_image()
+        self._preview.set_image(self._selected_image(), self.caption(self._canvas.selected))
+        self._preview.show_over()
+
+    def toggle_details(self) -> None:
+        """Everything about the selected picture, beside it."""
+        self.details.setVisible(not self.details.isVisibleTo(self))
+        self.buttons["toggle_details"].setChecked(self.details.isVisibleTo(self))
+        self._show_details()
+
+    def save(self) -> None:
+        """Ask how and where to save; does nothing while there is nothing finished."""
+        if not self._canvas.kept:
+            return
+        self._save_dialog = SaveDialog.for_canvas(self._studio, self)
+        self._save_dialog.open()
+
+    def export_steps(self) -> None:
+        """Ask how and where to save the steps as an animation."""
+        if self._canvas.steps:
+            self._export_dialog = ExportStepsDialog(self._studio, self)
+            self._export_dialog.open()
+
+    def toggle_star(self) -> None:
+        """Star the selected picture in the history, or take its star away."""
+        if (record_id := self._record_id()) is None:
+            return
+        try:
+            starred = self._studio.history.details(record_id).record.starred
+            self._studio.history.star([record_id], not starred)
+        except EngineError as error:
+            self._studio.notice.emit(error.message, "bad", None)
+            return
+        self._studio.notice.emit("Star taken away." if starred else "Starred.", "info", None)
+
+    def delete_selected(self) -> None:
+        """Delete the selected picture from the history, with undo."""
+        if (record_id := self._record_id()) is not None:
+            self._studio.delete_records([record_id])
+
+    def _record_id(self) -> int | None:
+        """The id of the selected picture in the history, once it is there."""
+        ids, selected = self._canvas.record_ids, self._canvas.selected
+        return ids[selected] if 0 <= selected < len(ids) else None
+
+    def generate_first(self) -> None:
+        """What the button of the empty canvas promises."""
+        settings = self._studio.settings
+        info = settings.model_info
+        if info is not None and info.classes:
+            settings.pick = (_first_class(info.classes),)
+        settings.count = _FIRST_COUNT
+        self._studio.generate()
+
+    # --- words ---
+
+    def caption(self, index: int) -> str:
+        """ "Ankle boot · seed 48151625" """
+        request = self._canvas.request
+        seed = self._canvas.seed_of(index)
+        if request is None or seed is None:
+            return ""
+        name = class_name(self._studio.catalogue, request.model, self._canvas.label_of(index))
+        return f"{name} · seed {seed}" if name else f"seed {seed}"
+
+    # --- showing what the model says ---
+
+    def _offer_first(self, _catalogue: object = None) -> None:
+        info = self._studio.settings.model_info
+        thing = (
+            plural(info.classes[_first_class(info.classes)].lower()) if info and info.classes else "images"
+        )
+        self.empty.offer(f"Generate {_FIRST_COUNT} {thing}")
+
+    def _show_batch(self) -> None:
+        canvas = self._canvas
+        shown = canvas.picture(0) or (canvas.pictures if canvas.count else None)
+        size = QSize(shown.width, shown.height) if shown is not None else QSize(32, 32)
+        self.grid.set_batch(canvas.count, size)
+        self.grid.set_selection(canvas.selected)
+        self._show_step()
+        self._refresh()
+
+    def _show_pictures(self, first: int, count: int) -> None:
+        self.grid.pictures_changed(first, count)
+        if first <= self._canvas.selected < first + count:
+            self._show_selected_image()
+            self._show_details()
+
+    def _show_selection(self, index: int) -> None:
+        self.grid.set_selection(index)
+        self._show_selected_image()
+        self._show_step()
+        self._refresh()
+
+    def _selected_image(self) -> QImage:
+        picture = self._canvas.picture(self._canvas.selected)
+        return QImage() if picture is None else to_image(picture)
+
+    def _show_selected_image(self) -> None:
+        """Only views on screen convert a picture."""
+        caption = self.caption(self._canvas.selected)
+        if self._canvas.mode == "single":
+            self.single.set_image(self._selected_image(), caption)
+        if self._preview is not None and self._preview.isVisible():
+            self._preview.set_image(self._selected_image(), caption)
+
+    def _show_step(self) -> None:
+        canvas = self._canvas
+        result = canvas.result
+        self.filmstrip.set_frames(
+            canvas.steps, result.pictures if result is not None else None, max(0, canvas.selected)
+        )
+        self.filmstrip.set_shown(canvas.shown_step)
+        self._refresh_line()
+
+    def _scrubbed(self, _position: int) -> None:
+        self._canvas.show_step(self.filmstrip.shown)
+
+    def _show_zoom(self, _zoom: float = 0.0) -> None:
+        view = self.view()
+        zoom = view.zoom if view is not None else 0.0
+        self.zoom_label.setText("" if view is None else f"{zoom:.0f}×" if zoom >= 1 else f"{zoom:.0%}")
+
+    def _page(self) -> QWidget:
+        canvas = self._canvas
+        if canvas.mode in ("compare", "difference") and canvas.panes is not None:
+            return self.compare
+        if canvas.state == "failed":
+            return self.failed
+        if canvas.count == 0:
+            return self.empty
+        return self.single if canvas.mode == "single" else self.grid
+
+    def _refresh(self, _signal: object = None) -> None:
+        canvas = self._canvas
+        self.failed.set_failure(canvas.failure)
+        page = self._page()
+        if page is not self.stack.currentWidget():
+            had_focus = self.stack.isAncestorOf(self.focusWidget() or self)
+            self.stack.setCurrentWidget(page)
+            if had_focus:
+                (self.view() or page).setFocus()
+        self._show_selected_image()
+        pictures = page in (self.grid, self.single)
+        # The strip keeps its place while a job runs, so that nothing jumps when the steps come.
+        self.filmstrip.setVisible(pictures and (bool(canvas.steps) or canvas.busy))
+        self.filmstrip.setEnabled(bool(canvas.steps))
+        self.stale.setVisible(canvas.stale and page is not self.empty)
+        self.buttons["show_grid"].setChecked(page is self.grid)
+        self.buttons["show_single"].setChecked(page is self.single)
+        self.buttons["toggle_compare"].setChecked(page is self.compare and canvas.mode == "compare")
+        self.buttons["toggle_difference"].setChecked(page is self.compare and canvas.mode == "difference")
+        comparable = canvas.can_compare or canvas.panes is not None
+        for name, enabled in (
+            ("fit", self.view() is not None),
+            ("actual_pixels", self.view() is not None),
+            ("show_grid", canvas.count > 0),
+            ("show_single", canvas.count > 0),
+            ("toggle_compare", comparable),
+            ("toggle_difference", comparable),
+            ("save", canvas.kept > 0),
+            ("export_steps", bool(canvas.steps)),
+            ("toggle_details", canvas.count > 0),
+        ):
+            self.buttons[name].setEnabled(enabled)
+        self._show_zoom()
+        self._show_progress()
+        self._show_details()
+
+    def _show_details(self) -> None:
+        if self.details.isVisibleTo(self):
+            canvas = self._canvas
+            self.details.show_facts(
+                facts_of_result(
+                    self._studio.catalogue, canvas.request, canvas.result, max(0, canvas.selected)
+                ),
+                self._canvas.picture(max(0, canvas.selected)),
+            )
+
+    def _show_progress(self) -> None:
+        progress = self._canvas.progress
+        self.filmstrip.set_dots(progress.step, progress.steps)
+        self._refresh_line()
+
+    def _refresh_line(self) -> None:
+        canvas = self._canvas
+        progress = canvas.progress
+        line, selected = self.line, canvas.selected
+        line.setVisible(canvas.state != "empty" and canvas.state != "failed")
+        chosen = f"{selected + 1} of {canvas.count} · {self.caption(selected)}" if selected >= 0 else ""
+        fraction: float | None = None
+        match canvas.state:
+            case "starting":
+                fraction = 0.0
+                line.say("Starting the engine: your pictures begin as soon as it is ready", icon="generate")
+            case "loading":
+                fraction = progress.loading
+                line.say(f"Loading the model · {progress.loading:.0%}", icon="models")
+            case "running":
+                fraction = progress.fraction
+                line.say(*_progress_words(canvas.progress), icon="play", role="accent")
+            case "stopped":
+                kept = canvas.kept
+                words = (
+                    f"Stopped. {counted(kept, 'finished image')} kept, in the history too."
+                    if kept
+                    else "Stopped before an image was finished: what you see is how far it came."
+                )
+                line.say(words, chosen, icon="stop", role="care")
+            case "recovered":
+                line.say(" ".join(canvas.notices), chosen, icon="warning", role="care")
+            case _:
+                line.say(chosen or counted(canvas.count, "image"), self._summary())
+        line.set_fraction(fraction)
+
+    def _summary(self) -> str:
+        """What a finished batch cost: evaluations and time."""
+        result = self._canvas.result
+        if result is None:
+            return ""
+        return f"{counted(result.evaluations, 'evaluation')} · {seconds(result.seconds)}"
+
+    # --- pointer and keys ---
+
+    def _open(self, index: int) -> None:
+        self._canvas.select(index)
+        self.show_single()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keys the surfaces leave over; those that scrub work from anywhere on the canvas."""
+        alt = event.modifiers() == Qt.KeyboardModifier.AltModifier
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        key = Qt.Key(event.key())
+        if alt and key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            self._canvas.step_by(-1 if key == Qt.Key.Key_Left else 1)
+        elif plain and key in KEYS:
+            getattr(self, KEYS[key])()
+        elif plain and key == Qt.Key.Key_Escape and self.go_back():
+            pass
+        else:
+            super().keyPressEvent(event)
+
+
+def _progress_words(progress: CanvasProgress) -> tuple[str, str]:
+    parts = [f"step {progress.step}/{progress.steps}", counted(progress.evaluations, "evaluation")]
+    if progress.seconds_per_step:
+        parts.append(f"{seconds(progress.seconds_per_step)} a step")
+    left = f"{seconds(progress.seconds_left)} left" if progress.evaluations else ""
+    return " · ".join(parts), left
+
+
+def _first_class(classes: tuple[str, ...]) -> int:
+    return classes.index("Ankle boot") if "Ankle boot" in classes else 0

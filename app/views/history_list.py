@@ -1,0 +1,146 @@
+"""The grid of the history: thumbnails painted crisp, only those in sight."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from app.models.history import HistoryModel
+from app.views import icons, theme
+from app.views.zoom_view import claims_key
+
+__all__ = ["HISTORY_KEYS", "HistoryList"]
+
+_SIDE = 64  # widget pixels of a thumbnail
+_FRAME = 2  # around it, where the selection is drawn
+
+# Keys that mean something in the list, with the method of the panel they run.
+HISTORY_KEYS = {
+    Qt.Key.Key_Delete: "delete_selected",
+    Qt.Key.Key_Period: "toggle_star",
+    Qt.Key.Key_C: "compare_selected",
+    Qt.Key.Key_I: "show_details",
+    Qt.Key.Key_S: "save_selected",
+    Qt.Key.Key_Return: "show_on_canvas",
+    Qt.Key.Key_Enter: "show_on_canvas",
+}
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class _ThumbnailDelegate(QStyledItemDelegate):
+    """Paints a thumbnail at a whole zoom, its star, and a ring with corners when it is selected."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        cell = QRect(option.rect)
+        state = option.state
+        colours = theme.current()
+        painter.save()
+        device = painter.device()
+        ratio = device.devicePixelRatio() if device is not None else 1.0
+        image = _thumbnail(index.data(HistoryModel.ThumbnailRole))
+        box = QRectF(0, 0, _SIDE, _SIDE)
+        box.moveCenter(cell.toRectF().center())
+        if image.isNull():
+            painter.fillRect(box, colours.color("groove"))
+        else:
+            box = self._paint_image(painter, image, box, ratio)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        selected = bool(state & QStyle.StateFlag.State_Selected)
+        if selected or state & QStyle.StateFlag.State_MouseOver:
+            painter.setPen(QPen(colours.color("accent" if selected else "quiet"), 2 if selected else 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(box.adjusted(-1, -1, 1, 1))
+        if selected:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colours.color("accent"))
+            tick = QRectF(box.right() - 12, box.bottom() - 12, 14, 14)
+            painter.drawRoundedRect(tick, 3, 3)
+            painter.drawPixmap(
+                tick.topLeft(), icons.pixmap("check", "on_accent", 14, painter.device().devicePixelRatio())
+            )
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QPen(colours.color("text"), 1, Qt.PenStyle.DotLine))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(cell.toRectF().adjusted(0.5, 0.5, -0.5, -0.5))
+        if index.data(HistoryModel.StarredRole):
+            corner = QRectF(box.right() - 15, box.top() - 1, 16, 16)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colours.color("panel"))
+            painter.drawEllipse(corner)
+            star = icons.pixmap("star-filled", "care", 12, ratio)
+            painter.drawPixmap(corner.adjusted(2, 2, -2, -2).topLeft(), star)
+        painter.restore()
+
+    def _paint_image(self, painter: QPainter, image: QImage, box: QRectF, ratio: float) -> QRectF:
+        """Crisp where the picture is smaller than its box; answers what it covers."""
+        side = round(_SIDE * ratio)
+        larger = max(image.width(), image.height())
+        if larger <= side:
+            size = image.size() * (side // larger)
+            mode = Qt.TransformationMode.FastTransformation
+        else:
+            size = image.size().scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio)
+            mode = Qt.TransformationMode.SmoothTransformation
+        shown = QPixmap.fromImage(image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, mode))
+        shown.setDevicePixelRatio(ratio)
+        covers = QRectF(0, 0, size.width() / ratio, size.height() / ratio)
+        covers.moveCenter(box.center())
+        covers.moveTopLeft(covers.topLeft().toPoint().toPointF())
+        painter.drawPixmap(covers.topLeft(), shown)
+        return covers
+
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: _Index) -> QSize:
+        return QSize(_SIDE + 2 * _FRAME, _SIDE + 2 * _FRAME)
+
+
+def _thumbnail(data: object) -> QImage:
+    """The picture in the bytes of a PNG; a null one where there is none."""
+    image = QImage()
+    if isinstance(data, bytes) and data:
+        image.loadFromData(data)
+    return image
+
+
+class HistoryList(QListView):
+    """The virtualised grid. Keys that mean something here do not reach the window."""
+
+    pressed_key = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setMovement(QListView.Movement.Static)
+        self.setUniformItemSizes(True)
+        self.setLayoutMode(QListView.LayoutMode.Batched)
+        self.setBatchSize(400)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        self.setDefaultDropAction(Qt.DropAction.CopyAction)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setMouseTracking(True)
+        self.setItemDelegate(_ThumbnailDelegate(self))
+        self.setAccessibleName("History")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        # Spread the columns over the width, so that no ragged strip is left.
+        width = self.viewport().width() - 1
+        cell = _SIDE + 2 * _FRAME
+        self.setGridSize(QSize(width // max(1, width // cell), cell))
+        super().resizeEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        return claims_key(event, HISTORY_KEYS) or super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in HISTORY_KEYS and not event.modifiers():
+            self.pressed_key.emit(event.key())
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,360 @@
+"""The history: every picture there ever was, to look through, search, star, compare and reuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from PySide6.QtCore import (
+    QModelIndex,
+    Qt,
+    QTimer,
+)
+from PySide6.QtGui import (
+    QGuiApplication,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.models.history import Filter
+from app.models.studio import Studio
+from app.views import icons, tokens
+from app.views.details import DetailsDialog
+from app.views.dialogs import SaveDialog
+from app.views.fields import Choice, icon_button
+from app.views.help import describe
+from app.views.history_list import HISTORY_KEYS, HistoryList
+from app.views.words import counted, model_title, solver_title
+from engine.errors import EngineError
+
+__all__ = ["HistoryPanel"]
+
+_DAYS = ((0, "Today"), (6, "Last 7 days"), (29, "Last 30 days"))
+_TYPING = 150  # ms after the last key before the history is searched
+
+
+class _SearchField(QLineEdit):
+    """A line to type in, with a glass before it in the colour of the theme."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextMargins(tokens.ICON + 2, 0, 0, 0)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        glass = icons.pixmap("search", "quiet", tokens.ICON, self.devicePixelRatioF())
+        QPainter(self).drawPixmap(tokens.GAP, (self.height() - tokens.ICON) // 2, glass)
+
+
+class HistoryPanel(QWidget):
+    """Search, filters, and the pictures. Every verb is also a method, for menus."""
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self.setProperty("panel", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._studio = studio
+        self._history = studio.history
+        self._details: DetailsDialog | None = None
+        self._save_dialog: SaveDialog | None = None
+        self.search = _SearchField()
+        self.search.setPlaceholderText("Search")
+        describe(
+            self.search, "Search the history", "Model, class, solver, seed or note (several words narrow it)."
+        )
+        self.starred = icon_button("star", "Starred only", "Show only starred pictures.", checkable=True)
+        self.fold = icon_button(
+            "filter", "Filters", "Filter by model, class, solver and date.", checkable=True
+        )
+        self.model, self.label, self.solver, self.days = Choice(), Choice(), Choice(), Choice()
+        for choice, name, tip in (
+            (self.model, "Model", "Show only pictures of this model."),
+            (self.label, "Class", "Show only pictures of this class."),
+            (self.solver, "Solver", "Show only pictures made by this solver."),
+            (self.days, "Date", "Show only pictures made in this time."),
+        ):
+            describe(choice, name, tip)
+        self.clear = QPushButton("Show everything")
+        self.clear.setProperty("kind", "flat")
+        describe(self.clear, "Show everything", "Take all filters away.")
+        self.list = HistoryList()
+        self.list.setModel(self._history)
+        self.empty = QLabel()
+        self.empty.setWordWrap(True)
+        self.empty.setProperty("role", "quiet")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self.empty.setContentsMargins(16, 48, 16, 16)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.list)
+        self.stack.addWidget(self.empty)
+        self.count = QLabel()
+        self.count.setProperty("role", "caption")
+        self._typing = QTimer(self, singleShot=True, interval=_TYPING)
+        self._build()
+        self._connect()
+        self._fill_filters()
+        self._show_total()
+
+    def _build(self) -> None:
+        top = QHBoxLayout()
+        top.setContentsMargins(8, 8, 8, 0)
+        top.setSpacing(4)
+        top.addWidget(self.search, 1)
+        top.addWidget(self.starred)
+        top.addWidget(self.fold)
+        self.filters = QWidget()
+        grid = QGridLayout(self.filters)
+        grid.setContentsMargins(8, 4, 8, 0)
+        grid.setSpacing(4)
+        for row, (name, choice) in enumerate(
+            (("Model", self.model), ("Class", self.label), ("Solver", self.solver), ("Date", self.days))
+        ):
+            label = QLabel(name)
+            label.setProperty("role", "quiet")
+            label.setBuddy(choice)
+            grid.addWidget(label, row, 0)
+            grid.addWidget(choice, row, 1)
+        grid.setColumnStretch(1, 1)
+        self.filters.hide()
+        foot = QHBoxLayout()
+        foot.setContentsMargins(12, 0, 4, 0)
+        foot.addWidget(self.count, 1)
+        foot.addWidget(self.clear)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(top)
+        column.addWidget(self.filters)
+        column.addLayout(foot)
+        column.addWidget(self.stack, 1)
+
+    def _connect(self) -> None:
+        self.search.textChanged.connect(lambda: self._typing.start())
+        self.search.returnPressed.connect(self._apply_filter)
+        self._typing.timeout.connect(self._apply_filter)
+        self.starred.toggled.connect(self._apply_filter)
+        self.fold.toggled.connect(self.filters.setVisible)
+        for choice in (self.model, self.label, self.solver, self.days):
+            choice.currentIndexChanged.connect(self._apply_filter)
+        self.clear.clicked.connect(self.show_everything)
+        self.list.doubleClicked.connect(self.apply_settings)
+        self.list.pressed_key.connect(self._run_key)
+        self.list.customContextMenuRequested.connect(self._open_menu)
+        self.list.selectionModel().selectionChanged.connect(self._selection_changed)
+        self._history.total_changed.connect(self._show_total)
+        self._history.filter_changed.connect(self._show_total)
+        self._history.facets_changed.connect(self._fill_filters)
+        self._studio.catalogue_changed.connect(self._fill_filters)
+
+    # --- what is chosen ---
+
+    def selected_ids(self) -> list[int]:
+        """Ids of the selected images, in the order of the list."""
+        rows = sorted(index.row() for index in self.list.selectedIndexes())
+        return [self._history.record_at(row).id for row in rows]
+
+    def current_id(self) -> int | None:
+        ids = self.selected_ids()
+        row = self.list.currentIndex().row()
+        if 0 <= row < self._history.rowCount() and (not ids or self._history.record_at(row).id in ids):
+            return self._history.record_at(row).id
+        return ids[0] if ids else None
+
+    # --- verbs ---
+
+    def apply_settings(self, index: QModelIndex | None = None) -> None:
+        """Take over the settings of the image (double-click)."""
+        record_id = self._history.record_at(index.row()).id if index is not None else self.current_id()
+        if record_id is not None:
+            self._studio.apply_record(record_id)
+
+    def show_on_canvas(self) -> None:
+        if (record_id := self.current_id()) is not None:
+            self._studio.show_record(record_id)
+
+    def copy_seed(self) -> None:
+        if (record_id := self.current_id()) is not None:
+            row = self._history.row_of(record_id)
+            assert row is not None
+            QGuiApplication.clipboard().setText(str(self._history.record_at(row).seed))
+
+    def use_seed(self) -> None:
+        if (record_id := self.current_id()) is not None and (
+            row := self._history.row_of(record_id)
+        ) is not None:
+            self._studio.use_seed(self._history.record_at(row).seed)
+
+    def toggle_star(self) -> None:
+        """Star the selected images, or take the stars away if all have one."""
+        ids = self.selected_ids()
+        rows = [row for id in ids if (row := self._history.row_of(id)) is not None]
+        if ids:
+            everyone = all(self._history.record_at(row).starred for row in rows)
+            self._try(lambda: self._history.star(ids, not everyone))
+
+    def compare_selected(self) -> None:
+        """Compare the two selected images, or the one with what is on the canvas."""
+        ids = self.selected_ids()
+        if len(ids) == 2:
+            # The list has the newest first: the older of the two is A.
+            self._studio.compare_records(ids[1], ids[0])
+        else:
+            self._studio.notice.emit(
+                "Select two pictures to compare them: Ctrl+click the second.", "info", None
+            )
+
+    def save_selected(self) -> None:
+        if ids := self.selected_ids():
+            self._try(lambda: self._open_save(ids))
+
+    def _open_save(self, ids: list[int]) -> None:
+        self._save_dialog = SaveDialog.for_records(self._studio, ids, self)
+        self._save_dialog.open()
+
+    def delete_selected(self) -> None:
+        """Into the trash at once; the notice has an Undo."""
+        ids = self.selected_ids()
+        row = min((index.row() for index in self.list.selectedIndexes()), default=0)
+        self._studio.delete_records(ids)
+        if ids and self._history.rowCount():
+            self.list.setCurrentIndex(self._history.index(min(row, self._history.rowCount() - 1)))
+
+    def show_details(self) -> None:
+        """Everything about the image, in a window beside this one (I)."""
+        if self._details is not None and self._details.isVisible():
+            self._details.close()
+        elif self.current_id() is not None:
+            if self._details is None:
+                self._details = DetailsDialog(self._studio, self)
+            self._refresh_details()
+            self._details.show()
+
+    def _refresh_details(self) -> None:
+        record_id = self.current_id()
+        if self._details is not None and record_id is not None:
+            details = self._details
+            self._try(lambda: details.show_record(record_id))
+
+    def _try(self, work: Callable[[], object]) -> None:
+        """Do it, or say why not."""
+        try:
+            work()
+        except EngineError as error:
+            self._studio.notice.emit(error.message, "bad", None)
+
+    # --- filters ---
+
+    def show_everything(self) -> None:
+        for control in (self.search, self.starred, self.model, self.label, self.solver, self.days):
+            control.blockSignals(True)
+        self.search.clear()
+        self.starred.setChecked(False)
+        for choice in (self.model, self.label, self.solver, self.days):
+            choice.setCurrentIndex(0)
+        for control in (self.search, self.starred, self.model, self.label, self.solver, self.days):
+            control.blockSignals(False)
+        self._apply_filter()
+
+    def _apply_filter(self, _changed: object = None) -> None:
+        self._typing.stop()
+        days = self.days.currentData()
+        self._history.set_filter(
+            Filter(
+                model=self.model.currentData(),
+                label=self.label.currentData(),
+                solver=self.solver.currentData(),
+                starred=self.starred.isChecked(),
+                text=self.search.text().strip(),
+                date_from=None if days is None else date.today() - timedelta(days=int(days)),
+            )
+        )
+
+    def _fill_filters(self, _signal: object = None) -> None:
+        """Offer what there is, keeping what is chosen."""
+        facets, catalogue = self._history.facets(), self._studio.catalogue
+        for choice, everything, entries in (
+            (self.model, "Every model", [(model_title(catalogue, n), n, c) for n, c in facets.models]),
+            (self.label, "Every class", [(n, n, c) for n, c in facets.labels if n]),
+            (self.solver, "Every solver", [(solver_title(catalogue, n), n, c) for n, c in facets.solvers]),
+        ):
+            chosen = choice.currentData()
+            choice.blockSignals(True)
+            choice.clear()
+            choice.addItem(everything, None)
+            for title, name, count in entries:
+                choice.addItem(f"{title} ({count:,})", name)
+            if chosen is not None and choice.findData(chosen) < 0:
+                choice.addItem(str(chosen), chosen)
+            choice.setCurrentIndex(max(0, choice.findData(chosen)))
+            choice.blockSignals(False)
+        if self.days.count() == 0:
+            self.days.blockSignals(True)
+            self.days.addItem("Any time", None)
+            for days, title in _DAYS:
+                self.days.addItem(title, days)
+            self.days.blockSignals(False)
+
+    def _show_total(self, _signal: object = None) -> None:
+        total = self._history.total
+        filtered = self._history.filter != Filter()
+        self.count.setText(counted(total, "picture") if total else "")
+        self.clear.setVisible(filtered)
+        self.empty.setText(
+            "No picture is like that. Take a filter away, or search for something else."
+            if filtered
+            else "Every picture you make is kept here. Double-click one to use its settings again, or drag "
+            "it out to the desktop."
+        )
+        self.stack.setCurrentWidget(self.list if total else self.empty)
+
+    # --- menu and keys ---
+
+    def _open_menu(self, position: object) -> None:
+        if self.selected_ids():
+            self.menu().popup(self.list.viewport().mapToGlobal(position))  # type: ignore[call-overload]
+
+    def menu(self) -> QMenu:
+        """What can be done with the selected images."""
+        ids = self.selected_ids()
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        one = len(ids) == 1
+        for entry in (
+            ("generate", "Apply its settings", "", self.apply_settings, one),
+            ("image", "Show on the canvas", "Return", self.show_on_canvas, one),
+            ("copy", "Copy the seed", "", self.copy_seed, one),
+            ("reuse", "Use the seed", "", self.use_seed, one),
+            None,
+            ("star", "Star", ".", self.toggle_star, True),
+            ("compare", "Compare the two", "C", self.compare_selected, len(ids) == 2),
+            ("info", "Details", "I", self.show_details, one),
+            ("save", "Save…", "S", self.save_selected, True),
+            None,
+            ("trash", "Delete", "Del", self.delete_selected, True),
+        ):
+            if entry is None:
+                menu.addSeparator()
+                continue
+            icon, title, key, work, enabled = entry
+            action = menu.addAction(icons.icon(icon), f"{title}\t{key}" if key else title)
+            action.setEnabled(enabled)
+            action.triggered.connect(lambda _checked=False, work=work: work())
+        return menu
+
+    def _run_key(self, key: int) -> None:
+        getattr(self, HISTORY_KEYS[Qt.Key(key)])()
+
+    def _selection_changed(self) -> None:
+        if self._details is not None and self._details.isVisible():
+            self._refresh_details()

@@ -1,0 +1,418 @@
+"""The window: rail, rooms, messages, the line at the foot; shortcuts, drops and closing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QPaintEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMainWindow,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.models.settings import PRESETS
+from app.models.studio import Studio
+from app.views import theme, tokens
+from app.views.dialogs import DroppedSettingsDialog
+from app.views.fields import NumberEntry
+from app.views.generate_room import GenerateRoom
+from app.views.help import describe, term_of
+from app.views.help_panel import ShortcutSheet, TermCard
+from app.views.models_page import ModelsPage
+from app.views.notices import Notices
+from app.views.palette import Entry, Palette
+from app.views.rail import Rail
+from app.views.settings_page import SettingsPage
+from app.views.shortcuts import Shortcuts, keys_text
+from app.views.status_bar import StatusBar
+
+__all__ = ["MainWindow"]
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+class MainWindow(QMainWindow):
+    """Assembles the rooms. A new room is one `_add_room` line here and a widget of its own."""
+
+    painted = Signal()  # once: the window is on screen
+
+    def __init__(self, studio: Studio) -> None:
+        super().__init__()
+        self.studio = studio
+        self._painted = False
+        self.setWindowTitle(studio.window_title)
+        self.setAcceptDrops(True)
+        self._close_anyway = False
+        self.palette_popup: Palette | None = None
+        self.term_card: TermCard | None = None
+        self.sheet: ShortcutSheet | None = None
+        self.dropped: DroppedSettingsDialog | None = None
+        self.closing: ClosingDialog | None = None
+        self.shortcuts = Shortcuts(self, studio.session)
+        self.rail = Rail()
+        self.rooms = QStackedWidget()
+        self._names: list[str] = []
+        self.status_line = StatusBar(studio)
+        self._add_commands()
+        self.generate_room = GenerateRoom(studio)
+        self.models_page = ModelsPage(studio)
+        self.settings_page = SettingsPage(studio, self.shortcuts)
+        self._add_room("generate", "Generate", "generate", "Make pictures (Ctrl+1).", self.generate_room)
+        self._add_room("models", "Models", "models", "The models there are (Ctrl+2).", self.models_page)
+        self._add_room(
+            "settings",
+            "Settings",
+            "settings",
+            "Looks, places and keys (Ctrl+,).",
+            self.settings_page,
+            foot=True,
+        )
+        self._lay_out()
+        self.notices = Notices(self)
+        self._connect()
+        self._restore()
+        self.generate_room.controls.model.card.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # --- building
+
+    def _lay_out(self) -> None:
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.rail)
+        middle.addWidget(self.rooms, 1)
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(middle, 1)
+        column.addWidget(self.status_line)
+        self.setCentralWidget(whole)
+
+    def _add_room(
+        self, name: str, title: str, icon: str, tip: str, room: QWidget, *, foot: bool = False
+    ) -> None:
+        self._names.append(name)
+        self.rooms.addWidget(room)
+        self.rail.add_room(name, title, icon, tip, foot=foot)
+
+    def _add_commands(self) -> None:
+        studio = self.studio
+        commands: dict[str, Callable[[], object]] = {
+            "generate": self._generate,
+            "generate-first": lambda: studio.generate(first=True),
+            "stop": self.escape,
+            "forever": lambda: studio.generate_forever(not studio.queue.forever),
+            "random-seed": lambda: studio.settings.reset("seed"),
+            "reuse-seed": studio.reuse_seed,
+            "room-1": lambda: self.show_room("generate"),
+            "room-2": lambda: self.show_room("models"),
+            "settings": lambda: self.show_room("settings"),
+            "panel-controls": self._toggle_controls,
+            "panel-history": self._toggle_history,
+            "layout": lambda: self.generate_room.reset_layout(),
+            "palette": self.open_palette,
+            "help": self.open_help,
+            "sheet": self.open_sheet,
+            "theme": self._flip_theme,
+            "quit": self.close,
+            "undo": self.undo,
+            "paste": self.paste,
+        }
+        for name, do in commands.items():
+            self.shortcuts.add(name, do)
+
+    def _connect(self) -> None:
+        studio, room, line = self.studio, self.generate_room, self.status_line
+        self.rail.chosen.connect(self.show_room)
+        self.models_page.used.connect(self._to_generate)
+        studio.notice.connect(self.notices.show_notice)
+        studio.title_changed.connect(self.setWindowTitle)
+        studio.work_finished.connect(self._on_work_finished)
+        line.left.toggled.connect(room.show_controls)
+        line.right.toggled.connect(room.show_history)
+        for dock in (room.controls_dock, room.history_dock, room.queue_dock):
+            dock.visibilityChanged.connect(self._show_switches)
+
+    # --- the session
+
+    def _restore(self) -> None:
+        session = self.studio.session
+        screen = self.screen().availableGeometry()
+        least = QSize(*tokens.SMALLEST_WINDOW).boundedTo(screen.size())
+        self.setMinimumSize(least.boundedTo(QSize(*tokens.SMALLEST_WINDOW)))
+        self.resize(QSize(*tokens.FIRST_WINDOW).boundedTo(screen.size()))
+        kept = session.get("window", {})
+        if isinstance(kept, dict):
+            geometry = kept.get("geometry")
+            if isinstance(geometry, str) and geometry:
+                self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
+            docks = kept.get("docks")
+            if isinstance(docks, str) and docks:
+                self.generate_room.restore_layout(docks)
+            room = kept.get("room")
+            self.show_room(room if room in self._names else "generate")
+        else:
+            self.show_room("generate")
+
+    def remember(self) -> None:
+        """Note size, room and panels for the next start."""
+        self.studio.session.set(
+            "window",
+            {
+                "geometry": bytes(self.saveGeometry().toBase64().data()).decode("ascii"),
+                "docks": self.generate_room.layout_state(),
+                "room": self.room,
+            },
+        )
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            self.painted.emit()
+
+    # --- rooms
+
+    @property
+    def room(self) -> str:
+        """The name of the room on screen."""
+        return self._names[self.rooms.currentIndex()]
+
+    @Slot(str)
+    def show_room(self, name: str) -> None:
+        self.rooms.setCurrentIndex(self._names.index(name))
+        self.rail.show_room(name)
+        self._show_switches()
+
+    @Slot()
+    def _to_generate(self) -> None:
+        self.show_room("generate")
+
+    @Slot()
+    def _show_switches(self) -> None:
+        room, line = self.generate_room, self.status_line
+        for button, shown in ((line.left, room.controls_shown), (line.right, room.history_shown)):
+            button.blockSignals(True)
+            button.setChecked(shown)
+            button.blockSignals(False)
+            button.setVisible(self.room == "generate")
+
+    def _toggle_controls(self) -> None:
+        self.generate_room.show_controls(not self.generate_room.controls_shown)
+        self._show_switches()
+
+    def _toggle_history(self) -> None:
+        self.generate_room.show_history(not self.generate_room.history_shown)
+        self._show_switches()
+
+    # --- commands
+
+    def _generate(self) -> None:
+        button = self.generate_room.controls.generate
+        if button.isEnabled():
+            button.click()
+        else:
+            self.studio.notice.emit(self.generate_room.controls.obstacle.text(), "care", None)
+
+    @Slot()
+    def escape(self) -> None:
+        """Close what is open, else stop what runs."""
+        focused = QApplication.focusWidget()
+        if isinstance(focused, NumberEntry) and focused.property("wrong"):
+            focused.restored.emit()
+        elif not (self.room == "generate" and self.generate_room.canvas.go_back()):
+            self.studio.stop()
+
+    @Slot()
+    def open_palette(self) -> None:
+        self.palette_popup = Palette(self, self._entries())
+        self.palette_popup.open_over(self)
+
+    def _entries(self) -> list[Entry]:
+        entries = [
+            Entry(command.title, self.shortcuts.actions[command.name].trigger,
+                  keys_text(self.shortcuts.keys(command.name)), command.icon)
+            for command in self.shortcuts.available()
+            if not command.fixed and command.name != "palette"
+        ]  # fmt: skip
+        canvas = self.generate_room.canvas
+        entries += [
+            Entry("Picture: fit into the window", canvas.fit, "0", "fit"),
+            Entry("Picture: actual pixels", canvas.actual_pixels, "1", "actual"),
+            Entry("Picture: all of the batch", canvas.show_grid, "", "grid"),
+            Entry("Picture: one alone", canvas.show_single, "", "single"),
+            Entry("Picture: compare", canvas.toggle_compare, "C", "compare"),
+            Entry("Picture: difference", canvas.toggle_difference, "D", "difference"),
+            Entry("Picture: details", canvas.toggle_details, "I", "info"),
+            Entry("Picture: save", canvas.save, "S", "save"),
+            Entry("Picture: export the steps as an animation", canvas.export_steps, "", "film"),
+        ]
+        settings = self.studio.settings
+        for name, steps in PRESETS.items():
+            entries.append(Entry(f"Quality: {name.capitalize()} {steps}", _call(settings.set_preset, name)))
+        for solver in settings.catalogue.solvers:
+            entries.append(Entry(f"Solver: {solver.title}", _call(settings.set_value, "solver", solver.name)))
+        for model in settings.catalogue.models:
+            if not model.problem:
+                entries.append(Entry(f"Model: {model.title}", _call(settings.set_value, "model", model.name)))
+        for name, row in self.generate_room.controls.rows.items():
+            entries.append(Entry(f"Go to {row.title}", _call(self._go_to_row, name)))
+        return entries
+
+    def _go_to_row(self, name: str) -> None:
+        self.show_room("generate")
+        self.generate_room.show_controls(True)
+        self.generate_room.controls.show_row(name)
+
+    @Slot()
+    def open_help(self) -> None:
+        """Explain the control that has the focus, or show the shortcuts where it has no term."""
+        focused = QApplication.focusWidget()
+        term = term_of(focused)
+        if focused is None or term is None:
+            self.open_sheet()
+            return
+        self.term_card = TermCard(self, term)
+        self.term_card.open_beside(focused)
+
+    @Slot()
+    def open_sheet(self) -> None:
+        self.sheet = ShortcutSheet(self, self.shortcuts)
+        self.sheet.open_sheet()
+
+    def _flip_theme(self) -> None:
+        choice: theme.Choice = "light" if theme.current().name == "dark" else "dark"
+        self.studio.session.set("theme", choice)
+        theme.current().set_choice(choice)
+
+    @Slot()
+    def undo(self) -> None:
+        """Undo typing where something is typed, else what the newest message offers to take back."""
+        focused = QApplication.focusWidget()
+        if isinstance(focused, QLineEdit) and focused.isUndoAvailable():
+            focused.undo()
+        elif not self.notices.undo_last():
+            self.studio.notice.emit("There is nothing to undo.", "info", None)
+
+    @Slot()
+    def paste(self) -> None:
+        """Paste text where it is typed, else read the settings of the picture file on the clipboard."""
+        focused = QApplication.focusWidget()
+        path = _picture_in(QGuiApplication.clipboard().mimeData())
+        if path is not None:
+            self.open_picture(path)
+        elif isinstance(focused, QLineEdit):
+            focused.paste()
+        else:
+            self.studio.notice.emit(
+                "There is no picture file on the clipboard. Copy one in your file manager first.",
+                "care",
+                None,
+            )
+
+    # --- pictures dropped on the window
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _picture_in(event.mimeData()) is not None and event.source() is None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _picture_in(event.mimeData())
+        if path is not None:
+            event.acceptProposedAction()
+            self.open_picture(path)
+
+    def open_picture(self, path: Path) -> None:
+        """Show what settings a picture file carries and how they differ."""
+        diff = self.studio.open_dropped_file(path)
+        if diff is not None:
+            self.show_room("generate")
+            self.dropped = DroppedSettingsDialog(self.studio, diff, self)
+            self.dropped.open()
+
+    # --- end
+
+    @Slot(str)
+    def _on_work_finished(self, words: str) -> None:
+        """Long work is done: ask for attention when the person looks elsewhere."""
+        if not self.isActiveWindow():
+            QApplication.alert(self)
+            self.status_line.setAccessibleDescription(words)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self.studio.would_lose_work and not self._close_anyway:
+            event.ignore()
+            self.closing = ClosingDialog(self)
+            self.closing.accepted.connect(self.close_anyway)
+            self.closing.open()
+            return
+        self.remember()
+        super().closeEvent(event)
+
+    @Slot()
+    def close_anyway(self) -> None:
+        """Close without asking; what runs is stopped and comes back at the next start."""
+        self._close_anyway = True
+        self.close()
+
+
+class ClosingDialog(QDialog):
+    """Asked only when closing would cut something off."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Close GENIE Studio?")
+        self.setFixedWidth(400)
+        title = QLabel("A picture is being made")
+        title.setProperty("role", "title")
+        words = QLabel(
+            "Closing now stops it. Everything finished is kept, and the job starts again the next time you open "
+            "GENIE Studio."
+        )
+        words.setWordWrap(True)
+        stay = QPushButton("Keep working")
+        stay.setProperty("kind", "primary")
+        stay.setDefault(True)
+        describe(stay, "Keep working", "Leave the window open (Esc).")
+        leave = QPushButton("Stop and close")
+        describe(leave, "Stop and close", "Stop what runs and close the window.")
+        stay.clicked.connect(self.reject)
+        leave.clicked.connect(self.accept)
+        self.stay, self.leave = stay, leave
+        buttons = QHBoxLayout()
+        buttons.setSpacing(tokens.GAP)
+        buttons.addStretch(1)
+        buttons.addWidget(leave)
+        buttons.addWidget(stay)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 20)
+        column.setSpacing(12)
+        column.addWidget(title)
+        column.addWidget(words)
+        column.addSpacing(tokens.GAP)
+        column.addLayout(buttons)
+
+
+def _picture_in(data: QMimeData | None) -> Path | None:
+    """The picture file a drop or the clipboard holds, as a file or as the text of its path."""
+    if data is None:
+        return None
+    paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+    text = data.text().strip() if data.hasText() else ""
+    if not paths and text and "\n" not in text and len(text) < 4096:
+        paths = [Path(text.removeprefix("file://")).expanduser()]
+    return next((path for path in paths if path.suffix.casefold() in _PICTURES), None)
+
+
+def _call(do: Callable[..., object], *arguments: object) -> Callable[[], object]:
+    return lambda: do(*arguments)

@@ -1,0 +1,176 @@
+"""Short messages over the foot of the window, with Undo where something can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from app.views import icons, theme, tokens
+from app.views.fields import icon_button
+from app.views.help import describe
+
+__all__ = ["Notice", "Notices"]
+
+_ICONS = {
+    "info": ("info", "quiet"),
+    "good": ("check", "good"),
+    "care": ("warning", "care"),
+    "bad": ("warning", "bad"),
+}
+_WORDS = {"info": "Note", "good": "Done", "care": "Take care", "bad": "Problem"}
+_MOST = 3
+_WIDTH = 420
+
+
+class Notice(QFrame):
+    """One message. Goes by itself after a while, but not while the pointer or the focus is on it."""
+
+    def __init__(self, text: str, kind: str, undo: Callable[[], object] | None, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setProperty("panel", "card")
+        self.setProperty("notice", kind)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.text = text
+        self.kind = kind
+        self.do_undo = undo
+        name, role = _ICONS.get(kind, _ICONS["info"])
+        self._icon = QLabel()
+        self._icon.setPixmap(icons.pixmap(name, role, tokens.ICON, self.devicePixelRatioF()))
+        self._icon.setFixedWidth(tokens.ICON)
+        words = QLabel(text)
+        words.setWordWrap(True)
+        words.setTextFormat(Qt.TextFormat.PlainText)
+        words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.setAccessibleName(f"{_WORDS.get(kind, 'Note')}: {text}")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 6, 6, 6)
+        row.setSpacing(tokens.GAP)
+        row.addWidget(self._icon)
+        row.addWidget(words, 1)
+        self.undo: QPushButton | None = None
+        if undo is not None:
+            self.undo = QPushButton("Undo")
+            self.undo.setProperty("kind", "flat")
+            icons.bind(self.undo, "undo")
+            describe(self.undo, "Undo", "Take it back (Ctrl+Z).")
+            row.addWidget(self.undo)
+        self.close_button = icon_button("close", "Close this message", "Close this message.")
+        row.addWidget(self.close_button)
+        self.setFixedWidth(_WIDTH)
+        self.timer = QTimer(self, singleShot=True, interval=tokens.NOTICE_STAYS)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Enter:
+            self.timer.stop()
+        elif event.type() == QEvent.Type.Leave and self.kind != "bad":
+            self.timer.start()
+        return super().event(event)
+
+
+class Notices(QWidget):
+    """The messages, newest at the bottom, over the lower right of `parent`. Problems stay until closed."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setProperty("panel", "plain")
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(tokens.GAP)
+        self.shown: list[Notice] = []
+        parent.installEventFilter(self)
+        theme.current().changed.connect(self._place)
+        self.hide()
+
+    @Slot(str, str, object)
+    def show_notice(self, text: str, kind: str = "info", undo: Callable[[], object] | None = None) -> None:
+        """Add a message; one that says the same as the newest only stays longer."""
+        if self.shown and self.shown[-1].text == text and undo is None:
+            if self.shown[-1].kind != "bad":
+                self.shown[-1].timer.start()
+            return
+        notice = Notice(text, kind, undo, self)
+        notice.close_button.clicked.connect(self._closed)
+        notice.timer.timeout.connect(self._timed_out)
+        if notice.undo is not None:
+            notice.undo.clicked.connect(self._undone)
+        self.shown.append(notice)
+        self._column.addWidget(notice)
+        if kind != "bad":
+            notice.timer.start()
+        notice.setFixedHeight(_height(notice))
+        while len(self.shown) > _MOST:
+            self.dismiss(self.shown[0])
+        self._place()
+
+    def dismiss(self, notice: Notice) -> None:
+        if notice in self.shown:
+            self.shown.remove(notice)
+            notice.timer.stop()
+            self._column.removeWidget(notice)
+            notice.hide()
+            notice.deleteLater()
+            self._place()
+
+    def dismiss_all(self) -> None:
+        for notice in list(self.shown):
+            self.dismiss(notice)
+
+    def undo_last(self) -> bool:
+        """Take back what the newest message with Undo told; False if there is none."""
+        for notice in reversed(self.shown):
+            if notice.do_undo is not None:
+                self._undo(notice)
+                return True
+        return False
+
+    def _undo(self, notice: Notice) -> None:
+        undo = notice.do_undo
+        self.dismiss(notice)
+        if undo is not None:
+            undo()
+
+    def _of_sender(self) -> Notice | None:
+        sender = self.sender()
+        return next((n for n in self.shown if sender in (n.undo, n.close_button, n.timer)), None)
+
+    @Slot()
+    def _closed(self) -> None:
+        if (notice := self._of_sender()) is not None:
+            self.dismiss(notice)
+
+    @Slot()
+    def _timed_out(self) -> None:
+        if (notice := self._of_sender()) is not None:
+            self.dismiss(notice)
+
+    @Slot()
+    def _undone(self) -> None:
+        if (notice := self._of_sender()) is not None:
+            self._undo(notice)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    @Slot()
+    def _place(self) -> None:
+        host = self.parentWidget()
+        if not self.shown or host is None:
+            self.hide()
+            return
+        height = sum(_height(n) for n in self.shown)
+        height += tokens.GAP * (len(self.shown) - 1)
+        margin = tokens.GAP_LARGE
+        self.setGeometry(host.width() - _WIDTH - margin, host.height() - height - margin - 29, _WIDTH, height)
+        self.show()
+        self.raise_()
+
+
+def _height(notice: Notice) -> int:
+    layout = notice.layout()
+    assert layout is not None
+    return max(layout.totalHeightForWidth(_WIDTH), 40)

@@ -1,0 +1,59 @@
+"""The published GENIE head (Dockhorn et al., 2022, appendix): one residual block at full size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.networks.blocks import ResidualBlock, add_and_rescale
+
+__all__ = ["PublishedHead", "PublishedHeadConfig"]
+
+
+@dataclass(frozen=True)
+class PublishedHeadConfig:
+    """The shape of a `PublishedHead`; `features` and `embedding` repeat those of its network.
+
+    `conditioned` heads also see the image an upsampler starts from; `normalized` ones
+    normalise the features first.
+    """
+
+    channels: int = 3
+    features: int = 128
+    embedding: int = 512
+    width: int = 128
+    conditioned: bool = False
+    normalized: bool = False
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(min(channels // 4, 32), channels, eps=1e-6)
+
+
+class PublishedHead(nn.Module):
+    """x_t, eps (B, C, H, W), features, embedding (B, E) -> h1, h2, h3 as (B, 3C, H, W).
+
+    A conditioned head also needs `condition` (B, C, H, W), as its network had it.
+    """
+
+    def __init__(self, config: PublishedHeadConfig) -> None:
+        super().__init__()
+        c = self.config = config
+        images = 3 if c.conditioned else 2
+        self.norm_features = _norm(c.features) if c.normalized else nn.Identity()
+        self.stem = nn.Conv2d(images * c.channels + c.features, c.width, 3, padding=1)
+        self.block = ResidualBlock(c.width, c.width, c.embedding, norm=_norm, join=add_and_rescale)
+        self.norm_out = _norm(c.width)
+        self.conv_out = nn.Conv2d(c.width, 3 * c.channels, 3, padding=1)
+
+    def forward(
+        self, x_t: Tensor, eps: Tensor, features: Tensor, embedding: Tensor, condition: Tensor | None = None
+    ) -> Tensor:
+        images = [x_t, eps] if condition is None else [x_t, condition, eps]
+        h = self.stem(torch.cat([*images, self.norm_features(features)], dim=1))
+        h = self.block(h, F.silu(embedding))
+        out: Tensor = self.conv_out(F.silu(self.norm_out(h)))
+        return out

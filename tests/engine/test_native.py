@@ -1,0 +1,136 @@
+"""Weights on disk: stored ones come back, damaged ones say which and how, half ones never exist."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.checkpoints.card import read_card
+from engine.checkpoints.native import load_head, load_network, save_model
+from engine.errors import BadCheckpoint, UnusableFolder
+from tests.engine.tiny_model import tiny_card, tiny_states, write_tiny_model
+
+
+def store(folder: Path, weights: dict[str, torch.Tensor], part: str = "network") -> None:
+    """Replace weights and correct the checksum, as a careless exporter would."""
+    import hashlib
+
+    path = folder / f"{part}.safetensors"
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    save_file(weights, path)
+    card = folder / "card.toml"
+    card.write_text(card.read_text().replace(before, hashlib.sha256(path.read_bytes()).hexdigest()))
+
+
+def problem(folder: Path) -> str:
+    with pytest.raises(BadCheckpoint) as caught:
+        load_network(folder, read_card(folder / "card.toml"))
+    assert caught.value.field == "weights"
+    assert str(folder / "network.safetensors") in caught.value.message
+    return caught.value.message
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_weights_come_back(tmp_path: Path, dtype: torch.dtype) -> None:
+    card = tiny_card()
+    network, head = tiny_states(card)
+    stored = save_model(tmp_path / "m", card, network, head, dtype)
+    assert read_card(tmp_path / "m" / "card.toml") == stored
+    for module, state in (
+        (load_network(tmp_path / "m", stored), network),
+        (load_head(tmp_path / "m", stored), head),
+    ):
+        assert module is not None
+        assert not module.training
+        assert state is not None
+        for name, value in module.state_dict().items():
+            assert value.dtype == torch.float32
+            assert torch.equal(value, state[name].to(dtype).float()), name
+        assert not any(p.requires_grad for p in module.parameters())
+
+
+def test_a_model_without_a_head(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path, head=False)
+    card = read_card(folder / "card.toml")
+    assert card.head is None
+    assert load_head(folder, card) is None
+    assert not (folder / "head.safetensors").exists()
+
+
+@pytest.mark.parametrize("cut", [0, 4, 100, -1])
+def test_a_cut_file(tmp_path: Path, cut: int) -> None:
+    folder = write_tiny_model(tmp_path)
+    path = folder / "network.safetensors"
+    path.write_bytes(path.read_bytes()[:cut])
+    assert "damaged or cut off" in problem(folder)
+
+
+def test_garbage_and_pickles_are_not_executed(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path)
+    torch.save({"a": torch.zeros(1)}, folder / "network.safetensors")
+    assert "damaged" in problem(folder)
+    (folder / "network.safetensors").write_bytes(b"\xff" * 1000)
+    assert "damaged" in problem(folder)
+
+
+def test_one_changed_bit(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path)
+    path = folder / "network.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    assert "checksum" in problem(folder)
+
+
+def test_other_networks_name_the_first_keys_that_differ(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path)
+    weights = load_file(folder / "network.safetensors")
+    renamed = {("Stem.weight" if k == "stem.weight" else k): v for k, v in weights.items()}
+    store(folder, renamed)
+    assert "missing stem.weight; unknown Stem.weight" in problem(folder)
+    store(folder, {**weights, "stem.weight": torch.zeros(16, 4, 5, 5)})
+    assert "stem.weight [16, 4, 5, 5] instead of [16, 4, 3, 3]" in problem(folder)
+    store(folder, {**weights, "stem.bias": torch.zeros(16, dtype=torch.int32)})
+    assert "stem.bias (torch.int32)" in problem(folder)
+    store(folder, {**weights, "stem.bias": torch.full((16,), torch.nan)})
+    assert "not numbers in stem.bias" in problem(folder)
+
+
+def test_states_of_another_network_are_not_stored(tmp_path: Path) -> None:
+    card = tiny_card()
+    network, head = tiny_states(card)
+    with pytest.raises(ValueError, match="with a head"):
+        save_model(tmp_path / "m", card, network, None)
+    del network["stem.bias"]
+    with pytest.raises(ValueError, match=r"missing stem\.bias"):
+        save_model(tmp_path / "m", card, network, head)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("failing", ["network.safetensors", "head.safetensors", "card.toml"])
+def test_a_full_disk_leaves_the_old_model_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    folder = write_tiny_model(tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    real = Path.write_bytes
+
+    def write_bytes(self: Path, data: Any) -> int:
+        if failing.removesuffix(".toml").removesuffix(".safetensors") in self.name:
+            real(self, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    card = replace(tiny_card(), title="New")
+    with pytest.raises(UnusableFolder, match="No space left"):
+        save_model(folder, card, *tiny_states(card, seed=1))
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
