@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QElapsedTimer, QEvent, QEventLoop, QPoint, QPointF, QRect, Qt, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage, QMouseEvent, QPainter, QPixmap, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QMenu, QScrollArea, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QMenu, QScrollArea, QWidget
 
 from app.models.studio import Studio
 from app.tour import inspection
@@ -129,6 +129,31 @@ class Guide:
         send = QTest.mouseDClick if double else QTest.mouseClick
         send(window.windowHandle(), button, modifiers, place)
         self.settle()
+
+    def click_item(
+        self,
+        view: QAbstractItemView,
+        row: int,
+        *,
+        button: Qt.MouseButton = _LEFT,
+        modifiers: Qt.KeyboardModifier = _NONE,
+        double: bool = False,
+    ) -> None:
+        """Click an item of a list, turning the wheel until it is in sight."""
+        self.settle()
+        index = view.model().index(row, 0)
+        if not index.isValid():
+            raise LostTheWay(f"{view.accessibleName()} has no row {row}")
+        port, bar = view.viewport(), view.verticalScrollBar()
+        for _ in range(100):
+            middle = view.visualRect(index).center()
+            if port.rect().adjusted(0, 4, 0, -4).contains(middle):
+                break
+            before = bar.value()
+            self.wheel(port, port.rect().toRectF().center(), 1 if middle.y() < 4 else -1)
+            if bar.value() == before:
+                break
+        self.click(port, view.visualRect(index).center(), button=button, modifiers=modifiers, double=double)
 
     def drag(self, widget: QWidget, start: QPoint, end: QPoint) -> None:
         window, place = self._reach(widget, start)

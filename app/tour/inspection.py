@@ -142,7 +142,7 @@ def _label_is_cut(label: QLabel) -> str:
 
 
 def _plain(label: QLabel) -> str:
-    return "" if Qt.mightBeRichText(label.text()) else label.text()
+    return "" if "<" in label.text() else label.text()
 
 
 def _advance(widget: QWidget, words: str) -> int:

@@ -52,4 +52,5 @@ class Report:
         return {"ok": self.ok, "seconds": round(self.seconds, 2), "states": states}
 
     def write(self, path: Path) -> None:
-        write_atomically(path, (json.dumps(self.to_dict(), indent=2) + "\n").encode())
+        text = json.dumps(self.to_dict(), indent=2) + "\n"
+        write_atomically(path, lambda place: place.write_text(text, encoding="utf-8"))

@@ -22,10 +22,23 @@ def read_structure(shapes: _Shapes) -> NetworkConfig | PublishedHeadConfig | Non
     for mark, read in _READERS.items():
         if mark in shapes:
             try:
-                return read(shapes)
+                config = read(shapes)
             except (LookupError, ValueError, ZeroDivisionError):
                 return None
+            return config if _plausible(config) else None
     return None
+
+
+def _plausible(config: NetworkConfig | PublishedHeadConfig) -> bool:
+    """Can this be built? A hostile file may speak of a billion levels."""
+    if isinstance(config, PublishedHeadConfig):
+        return config.width % 4 == 0 and min(config.channels, config.features, config.embedding, config.width) > 0
+    return (
+        config.channels > 0
+        and 0 < len(config.widths) <= 12
+        and 0 < config.blocks <= 64
+        and all(width > 0 and width % 32 == 0 for width in config.widths)
+    )
 
 
 def _head(shapes: _Shapes) -> PublishedHeadConfig:
@@ -103,7 +116,10 @@ def _head_channels(widths: Sequence[int]) -> int:
 def _count(shapes: _Shapes, pattern: str) -> int:
     """One more than the largest number in this place of a key."""
     found = (re.match(pattern, key) for key in shapes)
-    return 1 + max(int(match[1]) for match in found if match)
+    count = 1 + max(int(match[1]) for match in found if match)
+    if count > len(shapes):
+        raise ValueError("the numbers in the keys leave most of them out")
+    return count
 
 
 # A key that only this kind of state has; the more special kinds first.
