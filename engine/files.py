@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,34 +14,41 @@ from engine.errors import UnusableFolder
 
 __all__ = ["write_atomically"]
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary path beside `path`, then put the result in its place.
 
-    Nobody ever sees half a file, and whatever stood at `path` stays when `write` fails. A
-    full disk or a folder that can't be written is an `UnusableFolder` that says so.
+    Nobody ever sees half a file, and whatever stood at `path` stays when `write` fails; its
+    permissions stay in any case, and a link goes on pointing where it did. A full disk or a
+    folder that can't be written is an `UnusableFolder` that says so: let `write` raise an
+    OSError then, which libraries that write files of their own often don't.
     """
+    place = Path(os.path.realpath(path))
+    temporary = place.parent / f".{place.name[:40]}.{secrets.token_hex(4)}{place.suffix}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # As open() makes a file, so that the umask decides who may read it.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
         raise UnusableFolder(
             f"Couldn't write into {path.parent}: {error.strerror or error}. "
             "Choose a folder you may write to.",
             field="out",
         ) from error
-    temporary = Path(name)
     try:
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        with contextlib.suppress(OSError):  # nothing there, or a disk without permissions
+            shutil.copymode(place, temporary)
+        temporary.replace(place)
     except OSError as error:
+        advice = "Free some space" if error.errno in _FULL else "Close the program that uses it"
         raise UnusableFolder(
             f"Couldn't write {path}: {error.strerror or error}. "
-            "Free some space or choose another folder; what was there before is untouched.",
+            f"{advice} or choose another folder; what was there before is untouched.",
             field="out",
         ) from error
     finally:

@@ -26,6 +26,7 @@ from PIL.PngImagePlugin import PngInfo
 from engine.errors import BadImage, BadRequest
 from engine.files import write_atomically
 from engine.messages import (
+    MAX_COUNT,
     PRECISIONS,
     GenerateRequest,
     Pictures,
@@ -332,7 +333,7 @@ def _provenance(data: object) -> Provenance:
             field="provenance",
         )
     batches = data.get("batches")
-    if not isinstance(batches, list) or not batches or not all(_is_whole(b) and b > 0 for b in batches):
+    if not isinstance(batches, list) or not batches or not all(_is_whole(b) and 0 < b <= MAX_COUNT for b in batches):
         raise BadRequest("provenance.batches is not a list of group sizes.", field="provenance")
     return Provenance(**texts, batches=tuple(batches))
 

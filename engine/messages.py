@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import random
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -124,14 +124,14 @@ def find_name(name: str, among: Sequence[_Named], what: str) -> _Named:
             return entry
     names = [entry.name for entry in among]
     raise UnknownName(
-        f"There is no {what} {name!r}.{_nearest(name, names)} There is: {', '.join(names) or 'none'}.",
+        f"There is no {what} {_shown(name)}.{_nearest(name, names)} There is: {', '.join(names) or 'none'}.",
         field=what,
     )
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:
     folded = {entry.casefold(): entry for entry in names}
-    close = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.4)
+    close = get_close_matches(name[:200].casefold(), list(folded), n=1, cutoff=0.4)
     return f" Did you mean {folded[close[0]]!r}?" if close else ""
 
 
@@ -167,7 +167,9 @@ class GenerateRequest:
         _text("model", self.model)
         _whole("seed", self.seed, 0, MAX_SEED)
         if not isinstance(self.labels, tuple):
-            raise BadRequest(f"labels is {self.labels!r}; a list of class numbers is needed.", field="labels")
+            raise BadRequest(
+                f"labels is {_shown(self.labels)}; a list of class numbers is needed.", field="labels"
+            )
         _whole("count", len(self.labels), 1, MAX_COUNT)
         for label in self.labels:
             if label is not None:
@@ -181,10 +183,7 @@ class GenerateRequest:
         _flag("analytic_first", self.analytic_first)
         _flag("denoise", self.denoise)
         _number("t_end", self.t_end, 1e-5, 0.5)
-        _one_of(
-            "device", self.device.partition(":")[0] if isinstance(self.device, str) else self.device, DEVICES
-        )
-        _one_of("precision", self.precision, PRECISIONS)
+        _place(self.device, self.precision)
         _whole("batch", self.batch, 0, MAX_COUNT)
 
     @property
@@ -205,6 +204,10 @@ class WarmUp:
     model: str
     device: str = "auto"
     precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        _text("model", self.model)
+        _place(self.device, self.precision)
 
 
 Request = GenerateRequest | WarmUp
@@ -231,10 +234,12 @@ def request_from_json(text: str | bytes | Mapping[str, Any]) -> Request:
         raise BadRequest("The settings are not a JSON object.")
     version, kind = data.pop("genie", None), data.pop("kind", None)
     if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise BadRequest(f"The settings have version {version!r}; this program reads up to {FORMAT_VERSION}.")
+        raise BadRequest(
+            f"The settings have version {_shown(version)}; this program reads up to {FORMAT_VERSION}."
+        )
     cls = _REQUESTS.get(kind) if isinstance(kind, str) else None
     if cls is None:
-        raise BadRequest(f"The settings are of kind {kind!r}; known: {', '.join(_REQUESTS)}.")
+        raise BadRequest(f"The settings are of kind {_shown(kind)}; known: {', '.join(_REQUESTS)}.")
     unknown = sorted(set(data) - {f.name for f in dataclasses.fields(cls)})
     if unknown:
         raise BadRequest(f"The settings have fields nobody knows: {', '.join(map(str, unknown))[:200]}.")
@@ -265,34 +270,48 @@ def choose_labels(pick: Sequence[int] | str, count: int, classes: int, seed: int
 
 # --- checks --------------------------------------------------------------------------------
 
+# A value from a file may be of any size; in a message its beginning and end are enough.
+_shorten = reprlib.Repr()
+_shorten.maxstring = _shorten.maxlong = _shorten.maxother = 80
+
+
+def _shown(value: object) -> str:
+    """The value as Python writes it, shortened if it is long or deep."""
+    return _shorten.repr(value)
+
 
 def _whole(name: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise BadRequest(
-            f"{name} is {value!r}; a whole number from {low:,} to {high:,} is needed.", field=name
+            f"{name} is {_shown(value)}; a whole number from {low:,} to {high:,} is needed.", field=name
         )
 
 
 def _number(name: str, value: object, low: float, high: float) -> None:
     ok = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not ok or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type,operator]
-        raise BadRequest(f"{name} is {value!r}; a number from {low:g} to {high:g} is needed.", field=name)
+    if not ok or not low <= value <= high:  # type: ignore[operator]  # NaN fails this too
+        raise BadRequest(f"{name} is {_shown(value)}; a number from {low:g} to {high:g} is needed.", field=name)
 
 
 def _one_of(name: str, value: object, allowed: Sequence[str]) -> None:
     if value not in allowed:
         near = _nearest(value, allowed) if isinstance(value, str) else ""
-        raise BadRequest(f"{name} is {value!r}.{near} Allowed: {', '.join(allowed)}.", field=name)
+        raise BadRequest(f"{name} is {_shown(value)}.{near} Allowed: {', '.join(allowed)}.", field=name)
 
 
 def _text(name: str, value: object) -> None:
     if not isinstance(value, str) or not value or len(value) > 200:
-        raise BadRequest(f"{name} is {value!r}; a name is needed.", field=name)
+        raise BadRequest(f"{name} is {_shown(value)}; a name is needed.", field=name)
 
 
 def _flag(name: str, value: object) -> None:
     if not isinstance(value, bool):
-        raise BadRequest(f"{name} is {value!r}; true or false is needed.", field=name)
+        raise BadRequest(f"{name} is {_shown(value)}; true or false is needed.", field=name)
+
+
+def _place(device: object, precision: object) -> None:
+    _one_of("device", device.partition(":")[0] if isinstance(device, str) else device, DEVICES)
+    _one_of("precision", precision, PRECISIONS)
 
 
 # --- events --------------------------------------------------------------------------------

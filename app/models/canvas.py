@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.failure import Failure
 from app.models.batch import LiveBatch
-from app.models.comparison import ComparePane, Difference, difference_of, differing_settings
-from engine.messages import GenerateRequest, Loading, ModelInfo, Notice, Pictures, Progress, Result, StepFrame
+from app.models.comparison import ComparePane, Difference, difference_of, differing_settings, pane_title
+from app.models.progress import CanvasProgress
+from engine.messages import (
+    Catalogue,
+    GenerateRequest,
+    Loading,
+    ModelInfo,
+    Notice,
+    Pictures,
+    Progress,
+    Result,
+    StepFrame,
+)
 
 __all__ = ["MODES", "STATES", "CanvasModel", "CanvasProgress", "ComparePane"]
 
 # starting: the engine is; loading: a model is read; recovered: done, after giving way (notices say how)
 STATES = ("empty", "starting", "loading", "running", "stopped", "failed", "done", "recovered")
 MODES = ("grid", "single", "compare", "difference")
-
-
-@dataclass(frozen=True)
-class CanvasProgress:
-    """How far the running job is. Seconds; `seconds_per_step` is 0 until one step is done."""
-
-    step: int = 0
-    steps: int = 0
-    evaluations: int = 0
-    evaluations_total: int = 0
-    seconds: float = 0.0
-    seconds_per_step: float = 0.0
-    seconds_left: float = 0.0
-    first: int = 0  # the images in the network now: first .. first + count - 1
-    count: int = 0
-    loading: float = 0.0  # 0 to 1 while a model is read
-
-    @property
-    def fraction(self) -> float:
-        return self.evaluations / self.evaluations_total if self.evaluations_total else 0.0
 
 
 class CanvasModel(QObject):
@@ -75,6 +65,7 @@ class CanvasModel(QObject):
         self._slider = 0.5
         self._pinned: ComparePane | None = None
         self._before: tuple[GenerateRequest, Pictures] | None = None
+        self._catalogue: Catalogue | None = None
 
     # --- what is there
 
@@ -266,10 +257,10 @@ class CanvasModel(QObject):
 
     @property
     def differing(self) -> list[tuple[str, str, str]]:
-        """The settings that differ between the panes: (name, left, right)."""
+        """The settings that differ between the panes, as a person calls them: (name, left, right)."""
         if self._panes is None:
             return []
-        return differing_settings(self._panes[0], self._panes[1])
+        return differing_settings(self._panes[0], self._panes[1], self._catalogue)
 
     @property
     def difference(self) -> Difference | None:
@@ -296,10 +287,8 @@ class CanvasModel(QObject):
         picture = self.picture(index)
         if picture is None or self._request is None:
             return None
-        seed = self.seed_of(index)
-        return ComparePane(
-            f"{self._request.solver} {self._request.steps}, seed {seed}", picture, self._request, index
-        )
+        title = pane_title(self._request, index, self._catalogue)
+        return ComparePane(title, picture, self._request, index)
 
     @property
     def pinned(self) -> ComparePane | None:
@@ -359,10 +348,14 @@ class CanvasModel(QObject):
             return None
         request, pictures = self._before
         index = min(max(self._selected, 0), pictures.count - 1)
-        title = f"{request.solver} {request.steps}, seed {request.seeds[index]}"
-        return ComparePane(title, pictures.one(index), request, index)
+        return ComparePane(pane_title(request, index, self._catalogue), pictures.one(index), request, index)
 
     # --- fed by Studio
+
+    def set_catalogue(self, catalogue: Catalogue) -> None:
+        """Where the names of models, solvers and classes come from."""
+        self._catalogue = catalogue
+        self.compare_changed.emit()
 
     def begin(self, request: GenerateRequest, model: ModelInfo | None, state: str = "running") -> None:
         """A job is about to fill the canvas ("starting", "loading" or "running")."""
@@ -416,7 +409,8 @@ class CanvasModel(QObject):
             self.progress_changed.emit()
         else:
             self._set_state("running")
-            self._show_progress(event)
+            self._progress = CanvasProgress.of(event)
+            self.progress_changed.emit()
             if event.preview is not None:
                 self.show_preview(event)
 
@@ -476,22 +470,3 @@ class CanvasModel(QObject):
         if state != self._state:
             self._state = state
             self.state_changed.emit(state)
-
-    def _show_progress(self, event: Progress) -> None:
-        done = event.step if event.evaluations else 0
-        # Seconds count over the whole job, steps start again with every group of images.
-        share = event.evaluations / event.evaluations_total if event.evaluations_total else 0.0
-        groups = max(round(event.evaluations_total / max(event.steps, 1)), 1)
-        steps_done = share * groups * event.steps if share else float(done)
-        self._progress = CanvasProgress(
-            step=event.step,
-            steps=event.steps,
-            evaluations=event.evaluations,
-            evaluations_total=event.evaluations_total,
-            seconds=event.seconds,
-            seconds_per_step=event.seconds / steps_done if steps_done else 0.0,
-            seconds_left=event.seconds_left,
-            first=event.first,
-            count=event.count,
-        )
-        self.progress_changed.emit()

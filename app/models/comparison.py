@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from app.models.names import class_name, model_title, solver_title
 from app.models.settings import LABELS
-from engine.messages import GenerateRequest, Pictures
+from engine.messages import Catalogue, GenerateRequest, Pictures
 
-__all__ = ["ComparePane", "Difference", "difference_of", "differing_settings"]
+__all__ = ["ComparePane", "Difference", "difference_of", "differing_settings", "pane_title"]
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,21 @@ class Difference:
     note: str = ""
 
 
-def differing_settings(left: ComparePane, right: ComparePane) -> list[tuple[str, str, str]]:
+def pane_title(request: GenerateRequest, index: int, catalogue: Catalogue | None = None) -> str:
+    """ "GENIE 10, seed 48151625": how picture `index` of a request was made."""
+    return f"{solver_title(catalogue, request.solver)} {request.steps}, seed {request.seeds[index]}"
+
+
+def differing_settings(
+    left: ComparePane, right: ComparePane, catalogue: Catalogue | None = None
+) -> list[tuple[str, str, str]]:
     """(setting as a person calls it, left, right) for each that differs; the picture's own seed and class."""
     rows = []
     for field in dataclasses.fields(GenerateRequest):
         ours, theirs = (_value(pane, field.name) for pane in (left, right))
         if ours != theirs:
             name = "Class" if field.name == "labels" else LABELS.get(field.name, field.name)
-            rows.append((name, _words(ours), _words(theirs)))
+            rows.append((name, _words(left, field.name, catalogue), _words(right, field.name, catalogue)))
     return rows
 
 
@@ -54,7 +62,14 @@ def _value(pane: ComparePane, field: str) -> object:
     return getattr(pane.request, field)
 
 
-def _words(value: object) -> str:
+def _words(pane: ComparePane, field: str, catalogue: Catalogue | None) -> str:
+    value = _value(pane, field)
+    if field == "labels" and isinstance(value, int):
+        return class_name(catalogue, pane.request.model, value)
+    if field in ("model", "guidance_model") and isinstance(value, str):
+        return model_title(catalogue, value)
+    if field == "solver":
+        return solver_title(catalogue, str(value))
     if value is None:
         return "none"
     if isinstance(value, bool):

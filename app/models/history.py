@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import tempfile
 from bisect import bisect_left
 from collections import OrderedDict, deque
@@ -33,6 +32,7 @@ from PySide6.QtCore import (
     Slot,
 )
 
+from app.models.record_words import describe, file_name_of, title_of
 from app.store.encoding import EncodedResult, encode_result
 from app.store.records import Details, Facets, Filter, Record, StoreError, Undo
 from app.store.store import Store
@@ -271,6 +271,10 @@ class HistoryModel(QAbstractListModel):
         """The image's filmstrip, a picture a frame; empty if it is no longer kept."""
         return self._store.steps_of(id)
 
+    def ids_of_result(self, id: int) -> list[int]:
+        """The ids of the result the image belongs to, in order, filtered out or not."""
+        return self._store.ids_of_result(id)
+
     def result(self, id: int) -> Result | None:
         """The whole result the image belongs to, if all of it is still there."""
         return self._store.result(id)
@@ -388,7 +392,7 @@ class HistoryModel(QAbstractListModel):
             self._drag_folder = tempfile.TemporaryDirectory(prefix="genie-drag-")
         paths = []
         for record in self._store.records(ids):
-            path = Path(self._drag_folder.name) / f"{_file_name(record)}.png"
+            path = Path(self._drag_folder.name) / f"{file_name_of(record)}.png"
             if not path.exists():
                 png = self._store.png(record.id)
                 write_atomically(path, lambda temporary, png=png: temporary.write_bytes(png))  # type: ignore[misc]
@@ -490,28 +494,3 @@ def _ranges(rows: Sequence[int]) -> list[tuple[int, int]]:
         else:
             ranges.append((row, row))
     return ranges
-
-
-def title_of(record: Record) -> str:
-    """A line under a thumbnail: the class, or the model of an image without one."""
-    return f"{record.label_name or record.model} {record.seed}"
-
-
-def describe(record: Record) -> str:
-    """What a tooltip says, a fact a line."""
-    lines = [record.label_name] if record.label_name else []
-    lines += [record.model, f"{record.solver}, {record.steps} steps"]
-    if record.guidance:
-        lines.append(f"Guidance {record.guidance:g}")
-    lines += [f"Seed {record.seed}", f"{record.width} × {record.height} px"]
-    lines.append(record.created.astimezone().strftime("%Y-%m-%d %H:%M"))
-    if record.starred:
-        lines.append("Starred")
-    if record.note:
-        lines.append(record.note)
-    return "\n".join(lines)
-
-
-def _file_name(record: Record) -> str:
-    words = [record.model, record.label_name, f"seed {record.seed}", str(record.id)]
-    return re.sub(r"[^\w.-]+", "-", " ".join(word for word in words if word)).strip("-.")[:120]

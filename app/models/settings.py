@@ -73,6 +73,7 @@ class GenerateSettings(QObject):
 
     changed = Signal()  # any value
     errors_changed = Signal()
+    put_back = Signal(str, object)  # words, all values before: a row was reset or a preset chosen
     preset_changed = Signal(str)
     catalogue_changed = Signal()
 
@@ -242,9 +243,11 @@ class GenerateSettings(QObject):
         """Solver, steps and everything under Advanced as `name` has them."""
         if name not in PRESETS:
             raise BadRequest(f"Quality can be {', '.join(PRESETS)}.", field="preset")
+        before = self.to_dict()
         self._base = name
         self.set_values(self.preset_values(name))
         self._refresh_preset()
+        self._tell_put_back(f"Quality set to {name.capitalize()}.", before)
 
     def preset_values(self, name: str) -> dict[str, Any]:
         """What the preset sets, for the model chosen now.
@@ -285,7 +288,13 @@ class GenerateSettings(QObject):
 
     def reset(self, name: str) -> None:
         """Put one setting back (double-click on its label)."""
+        before = self.to_dict()
         self.set_value(name, self.baseline(name))
+        self._tell_put_back(f"{LABELS.get(name, name)} put back.", before)
+
+    def _tell_put_back(self, words: str, before: dict[str, Any]) -> None:
+        if self.to_dict() != before:
+            self.put_back.emit(words, before)
 
     # --- several at once
 

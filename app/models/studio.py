@@ -6,32 +6,34 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.engine_host import EngineHost
 from app.engine_worker import EngineLike
 from app.failure import Failure
+from app.models.announcer import Announcer
 from app.models.canvas import CanvasModel
-from app.models.comparison import ComparePane
 from app.models.dropped import RequestDiff, read_dropped
 from app.models.history import HistoryModel
 from app.models.live import LiveCanvas
 from app.models.queue import Job, QueueModel
-from app.models.saving import FileWriter, SaveItem, items_of_records, items_of_result, place
+from app.models.queue_keeper import QueueKeeper
+from app.models.recall import Recall
+from app.models.saver import Saver
+from app.models.saving import FileWriter
 from app.models.session import Session
 from app.models.settings import GenerateSettings, fresh_seed
 from app.models.status import APP_TITLE, StatusModel
+from app.models.undo import Change, UndoList
 from app.models.warm_up import IdleLoader
 from app.store import Store, history_path, open_store
 from engine.errors import BadRequest, EngineError
 from engine.messages import (
     Catalogue,
     GenerateRequest,
-    Loading,
     ModelInfo,
-    Notice,
-    Progress,
     Result,
     choose_labels,
 )
@@ -51,7 +53,8 @@ class Studio(QObject):
     title_changed = Signal(str)
     catalogue_changed = Signal(object)  # Catalogue
     engine_state_changed = Signal(str)  # "starting", "ready", "failed"
-    work_finished = Signal(str)  # long work is done; for a notification when the window is not in front
+    # the last job is done: in words, and how many seconds it took
+    work_finished = Signal(str, float)
     editing_changed = Signal(object)  # the id of the job being edited, or None
     following_changed = Signal(bool)
 
@@ -72,7 +75,12 @@ class Studio(QObject):
         self.status = StatusModel(self)
         self.writer = FileWriter(self)
         self.session = Session(self.store, self)
+        self.undo_list = UndoList(self)
         self.live = LiveCanvas(self.host, self.queue, self.canvas, self.settings, self)
+        self._recall = Recall(self.history, self.canvas, self.live, self.settings)
+        self._saver = Saver(self.writer, self.canvas, self.history, self.class_names, self)
+        self._keeper = QueueKeeper(self.queue, self.session, self)
+        self._announcer = Announcer(self.queue, self.history, self.writer, self.session, self.status, self)
         self._loader = IdleLoader(self.host, self.queue, self.settings, self.status, self)
         self._catalogue: Catalogue | None = None
         self._wanted: list[bool] = []  # Generate pressed before the catalogue came; whether first
@@ -83,24 +91,22 @@ class Studio(QObject):
 
     def _connect(self) -> None:
         self.host.catalogue_ready.connect(self._on_catalogue)
-        self.host.catalogue_failed.connect(self._on_failure)
+        self.host.catalogue_failed.connect(self._announcer.tell_failure)
         self.host.engine_ready.connect(self._on_engine_ready)
         self.host.engine_failed.connect(self._on_engine_failed)
-        self.queue.job_progress.connect(self._on_job_progress)
-        self.queue.job_finished.connect(self._on_job_finished)
-        self.queue.job_cancelled.connect(self._on_job_cancelled)
-        self.queue.job_failed.connect(self._on_job_failed)
+        self.queue.job_finished.connect(self._keep)
+        self.queue.job_cancelled.connect(self._keep)
         self.settings.changed.connect(self._on_settings_changed)
+        self.settings.put_back.connect(self._on_put_back)
+        self._saver.notice.connect(self.notice)
+        self._announcer.notice.connect(self.notice)
+        self._announcer.work_finished.connect(self.work_finished)
         self.status.title_changed.connect(self.title_changed)
         self.status.engine_state_changed.connect(self.engine_state_changed)
         self.live.following_changed.connect(self.following_changed)
-        self._loader.failed.connect(self._on_failure)
+        self._loader.failed.connect(self._announcer.tell_failure)
         self.canvas.request_changed.connect(self._refresh_stale)
         self.history.added.connect(self._on_history_added)
-        self.history.trouble.connect(self._on_trouble)
-        self.session.trouble.connect(self._on_trouble)
-        self.writer.written.connect(self._on_written)
-        self.writer.failed.connect(self._on_failure)
 
     # --- state
 
@@ -160,8 +166,7 @@ class Studio(QObject):
             return True
         self._closed = True
         self.session.set("settings", self.settings.to_dict())
-        running = (self.queue.running,) if self.queue.running else ()
-        self.session.set_requests([job.request for job in (*running, *self.queue.pending)])
+        self._keeper.close()
         ended = self.host.shutdown(timeout_ms)
         self.writer.close()
         self.history.close()
@@ -264,7 +269,11 @@ class Studio(QObject):
         if job_id == self._editing:
             self.cancel_edit()
         self.live.forget(job_id)
-        self.notice.emit("Removed from the queue.", "info", lambda: self.queue.restore(job, position))
+        self._did(
+            "Removed from the queue.",
+            lambda: self.queue.restore(job, position),
+            lambda: self.queue.remove(job.id),
+        )
 
     def edit_job(self, job_id: int) -> bool:
         """Put a pending job's settings beside the canvas; `commit_edit` gives them back to it."""
@@ -292,86 +301,91 @@ class Studio(QObject):
     def cancel_edit(self) -> None:
         self._set_editing(None)
 
+    # --- verbs: undo
+
+    def undo(self) -> Change | None:
+        """Take back what was done last and say so; None if there is nothing."""
+        change = self.undo_list.undo()
+        if change is not None:
+            self.notice.emit(f"Undone: {_inside(change.words)}", "info", None)
+        return change
+
+    def redo(self) -> Change | None:
+        """Do again what was taken back last and say so; None if there is nothing."""
+        change = self.undo_list.redo()
+        if change is not None:
+            self.notice.emit(f"Done again: {_inside(change.words)}", "info", change)
+        return change
+
+    def _did(self, words: str, undo: Callable[[], object], redo: Callable[[], object]) -> None:
+        self.notice.emit(words, "info", self.undo_list.add(words, undo, redo))
+
     # --- verbs: settings
 
     def apply_settings(self, request: GenerateRequest) -> None:
         """Make the settings those of a request, with undo."""
         before = self.settings.to_dict()
         self.settings.apply_request(request)
-        self.notice.emit("Settings applied.", "info", lambda: self.settings.from_dict(before))
+        self._did("Settings applied.", *self._settings_between(before))
 
     def use_seed(self, seed: int) -> None:
         """Take over a seed only, with undo."""
-        before = self.settings.seed
+        before = self.settings.to_dict()
         self.settings.seed = seed
+        self._did(f"Seed {seed} taken over.", *self._settings_between(before))
 
-        def undo() -> None:
-            self.settings.seed = before
+    def _settings_between(self, before: dict[str, Any]) -> tuple[Callable[[], object], Callable[[], object]]:
+        """What goes back to the settings `before`, and what comes again to those of now."""
+        after = self.settings.to_dict()
+        return (lambda: self.settings.from_dict(before)), (lambda: self.settings.from_dict(after))
 
-        self.notice.emit(f"Seed {seed} taken over.", "info", undo)
+    @Slot(str, object)
+    def _on_put_back(self, words: str, before: dict[str, Any]) -> None:
+        """A row or a preset was reset: its button says what happened, so only Undo needs to know."""
+        self.undo_list.add(words, *self._settings_between(before))
 
     def open_dropped_file(self, path: Path | str) -> RequestDiff | None:
         """What applying the settings in a picture file would change; None (and a notice) if it has none."""
-        diff: RequestDiff | None = None
-        with self._telling():
+        try:
             current = self.settings.to_dict()
             diff = read_dropped(Path(path), current)
             if names := self.class_names(diff.request):  # known only now that the model is
                 diff = read_dropped(Path(path), current, names)
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return None
         return diff
 
     # --- verbs: history
 
     def show_record(self, record_id: int) -> bool:
         """Put an image of the history on the canvas, with its whole batch where that is still there."""
-        with self._telling():
-            result = self.history.result(record_id)
-            details = self.history.details(record_id)
-            pictures = self.history.pictures(record_id)
-            record = details.record
-            self.live.leave()
-            if result is not None:
-                self.canvas.show_result(result, self._ids_of_batch(record.job, result.pictures.count))
-            else:
-                alone = dataclasses.replace(details.request, seed=record.seed, labels=(record.label,))
-                self.canvas.show_pictures(alone, pictures, [record_id])
-            self.canvas.select(record.index if result is not None else 0)
-            return True
-        return False
-
-    def _ids_of_batch(self, job: str, count: int) -> list[int]:
-        """The ids of a whole batch, in order; none if part of it is filtered out or not loaded."""
-        records = (self.history.record_at(row) for row in range(self.history.rowCount()))
-        batch = sorted((record.index, record.id) for record in records if record.job == job)
-        return [record_id for _, record_id in batch] if len(batch) == count else []
+        return self._managed(lambda: self._recall.show(record_id))
 
     def apply_record(self, record_id: int) -> None:
         """Make the settings those an image of the history was made with (double-click)."""
-        with self._telling():
-            self.apply_settings(self.history.request(record_id))
+        self._managed(lambda: self.apply_settings(self.history.request(record_id)))
 
     def compare_records(self, left: int, right: int) -> bool:
         """Compare two images of the history on the canvas."""
-        with self._telling():
-            self.canvas.compare_with(self._pane_of(left), self._pane_of(right))
-            return True
-        return False
+        return self._managed(lambda: self._recall.compare(left, right))
 
-    def _pane_of(self, record_id: int) -> ComparePane:
-        details = self.history.details(record_id)
-        record = details.record
-        title = f"{record.solver} {record.steps}, seed {record.seed}"
-        return ComparePane(title, self.history.pictures(record_id), details.request, record.index)
+    def compare_with_canvas(self, record_id: int) -> bool:
+        """Compare an image of the history (A) with the picture the canvas shows (B)."""
+        return self._managed(lambda: self._recall.compare_with_canvas(record_id), "info")
 
     def delete_records(self, ids: Sequence[int]) -> None:
         """Into the trash at once, with undo."""
-        if not ids:
-            return
-        with self._telling():
-            undo = self.history.delete(ids)
-            count = len(undo.ids)
-            words = "Picture deleted." if count == 1 else f"{count:,} pictures deleted."
-            self.notice.emit(words, "info", lambda: self.history.undo_delete(undo))
+        tokens = [self.history.delete(ids)]
+        count = len(tokens[-1].ids)
+        if not count:
+            return  # another window was quicker, or the history has said why not
+
+        def again() -> None:
+            tokens[-1] = self.history.delete(ids)
+
+        words = "Picture deleted." if count == 1 else f"{count:,} pictures deleted."
+        self._did(words, lambda: self.history.undo_delete(tokens[-1]), again)
 
     # --- verbs: files
 
@@ -390,32 +404,11 @@ class Studio(QObject):
         `IMAGE_FORMATS` there. `scale` enlarges pixels, `grid` puts all finished pictures into
         one. False (and a notice): nothing is there to save.
         """
-        result = self.canvas.result
-        if result is None and self.canvas.record_ids:
-            return self.save_records([self.canvas.record_ids[i] for i in indices], path, format, scale=scale)
-        kept = [i for i in indices if result is not None and 0 <= i < result.pictures.count]
-        if result is None or not kept:
-            self.notice.emit("There is no finished picture to save yet.", "care", None)
-            return False
-        items = items_of_result(result, kept, self.class_names(result.request))
-        if grid:
-            items = [dataclasses.replace(items[0], picture=result.pictures)]
-        return self._save(lambda: items, path, format, scale)
+        return self._saver.save_images(indices, Path(path), format, scale, grid)
 
     def save_records(self, ids: Sequence[int], path: Path | str, format: str = "", *, scale: int = 1) -> bool:
         """Save images of the history; see `save_images`."""
-        return self._save(lambda: items_of_records(self.history, ids), path, format, scale)
-
-    def _save(self, items: Callable[[], list[SaveItem]], path: Path | str, format: str, scale: int) -> bool:
-        try:
-            enlarged = [dataclasses.replace(item, scale=scale) for item in items()]
-            placed = place(enlarged, Path(path), format)
-        except EngineError as error:
-            self.notice.emit(error.message, "bad", None)
-            return False
-        if placed:
-            self.writer.write_images(placed)
-        return bool(placed)
+        return self._saver.save_records(ids, Path(path), format, scale)
 
     def export_steps(
         self, path: Path | str, index: int | None = None, scale: int = 0, step_ms: int = 120
@@ -424,13 +417,7 @@ class Studio(QObject):
 
         `index` is one picture, None the whole grid; `scale` enlarges pixels (0: to about 512 px).
         """
-        if self.canvas.result is None or not self.canvas.result.steps:
-            self.notice.emit(
-                "These pictures have no steps to export. Generate them again first.", "care", None
-            )
-            return False
-        self.writer.write_animation(Path(path), self.canvas.result, index, scale, step_ms)
-        return True
+        return self._saver.export_steps(Path(path), index, scale, step_ms)
 
     # --- what the engine and the models say
 
@@ -438,6 +425,7 @@ class Studio(QObject):
     def _on_catalogue(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self.settings.set_catalogue(catalogue)
+        self.canvas.set_catalogue(catalogue)
         self.catalogue_changed.emit(catalogue)
         wanted, self._wanted = self._wanted, []
         if wanted:
@@ -454,47 +442,14 @@ class Studio(QObject):
         self.status.set_engine_state("failed", failure)
         self._wanted.clear()
         self.canvas.fail(failure)
-        self._on_failure(failure)
+        self._announcer.tell_failure(failure)
 
     @Slot(object, object)
-    def _on_job_progress(self, _job: Job, event: Progress | Loading | Notice) -> None:
-        if isinstance(event, Loading):
-            self.status.set_activity("loading the model")
-        elif isinstance(event, Progress):
-            self.status.show_progress(event)
-
-    @Slot(object, object)
-    def _on_job_finished(self, _job: Job, result: Result) -> None:
-        self.status.show_idle()
-        self._keep(result)
-        for words in result.notices:
-            self.notice.emit(words, "care", None)
-        if not self.queue.pending and not self.queue.forever:
-            count = result.pictures.count
-            self.work_finished.emit(f"{count:,} picture{'' if count == 1 else 's'} finished.")
-
-    @Slot(object, object)
-    def _on_job_cancelled(self, _job: Job, result: Result | None) -> None:
-        self.status.show_idle()
+    def _keep(self, _job: Job, result: Result | None) -> None:
+        """What is finished goes into the history, of a stopped job, too."""
         if result is not None:
-            self._keep(result)
-
-    @Slot(object, object)
-    def _on_job_failed(self, _job: Job, failure: Failure) -> None:
-        self.status.show_idle()
-        self._on_failure(failure)
-
-    @Slot(object)
-    def _on_failure(self, failure: Failure) -> None:
-        self.notice.emit(failure.message, "bad", None)
-
-    @Slot(str)
-    def _on_trouble(self, message: str) -> None:
-        self.notice.emit(message, "bad", None)
-
-    @Slot(object, str)
-    def _on_written(self, _paths: object, words: str) -> None:
-        self.notice.emit(words, "good", None)
+            with contextlib.suppress(EngineError):  # the history has said what and keeps it in memory
+                self.history.add_result(result, self.class_names(result.request))
 
     @Slot(object, object)
     def _on_history_added(self, result: Result, ids: list[int]) -> None:
@@ -513,9 +468,14 @@ class Studio(QObject):
 
     # --- inside
 
-    def _telling(self) -> _Telling:
-        """With this around it, what a person can do something about becomes a notice."""
-        return _Telling(self)
+    def _managed(self, work: Callable[[], object], kind: str = "bad") -> bool:
+        """Whether it could be done; if not, the person is told why."""
+        try:
+            work()
+        except EngineError as error:
+            self.notice.emit(error.message, kind, None)
+            return False
+        return True
 
     def _build_request(self) -> GenerateRequest | None:
         try:
@@ -525,28 +485,12 @@ class Studio(QObject):
                 self.notice.emit(error.message, "bad", None)
             return None
 
-    def _keep(self, result: Result) -> None:
-        self.status.set_provenance(result.provenance)
-        with contextlib.suppress(EngineError):  # the history has said what and keeps it in memory
-            self.history.add_result(result, self.class_names(result.request))
-
     def _set_editing(self, job_id: int | None) -> None:
         if job_id != self._editing:
             self._editing = job_id
             self.editing_changed.emit(job_id)
 
 
-class _Telling:
-    """Ends a block at an `EngineError` and tells the person."""
-
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if not isinstance(error, EngineError):
-            return False
-        self._studio.notice.emit(error.message, "bad", None)
-        return True
+def _inside(words: str) -> str:
+    """A sentence as part of another."""
+    return words[:1].lower() + words[1:]

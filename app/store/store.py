@@ -272,17 +272,25 @@ class Store:
         ]
         return _read_request(text)
 
+    def ids_of_result(self, id: int) -> list[int]:
+        """The ids of all images of the result that `id` belongs to, in order, but those in the trash."""
+        return [row[0] for row in self._images_of_result(id)]
+
+    def _images_of_result(self, id: int) -> list[Any]:
+        """(id, position) of each."""
+        return self._rows(
+            "SELECT id, position FROM images WHERE deleted_at IS NULL"
+            " AND job_id = (SELECT job_id FROM images WHERE id = ?) ORDER BY position",
+            [id],
+        )
+
     def result(self, id: int) -> Result | None:
         """The whole result an image belongs to, as it was finished, to show it on the canvas again.
 
         None if some of its images are gone or it is older than the record of its provenance.
         """
         details = self.details(id)
-        rows = self._rows(
-            "SELECT id, position FROM images WHERE deleted_at IS NULL"
-            " AND job_id = (SELECT job_id FROM images WHERE id = ?) ORDER BY position",
-            [id],
-        )
+        rows = self._images_of_result(id)
         ids = [row[0] for row in rows]
         if not ids or details.provenance is None or [row[1] for row in rows] != list(range(len(ids))):
             return None

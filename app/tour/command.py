@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import tempfile
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -15,6 +17,8 @@ __all__ = ["COMMAND"]
 
 THEMES = ("dark", "light")
 SIZES = ((1024, 640), (1440, 900))
+_SCREEN = {"name": "tour", "x": 0, "y": 0, "width": 1920, "height": 1080,
+           "logicalDpi": 96, "logicalBaseDpi": 96, "dpr": 1}  # fmt: skip
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -30,7 +34,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(arguments: Namespace, console: Console) -> int:
-    _have_a_screen()
     folder: Path = arguments.out
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,16 +41,18 @@ def _run(arguments: Namespace, console: Console) -> int:
         raise UnusableFolder(
             f"Can't write to {folder}: {error.strerror or error}. Choose another folder.", field="out"
         ) from error
-    try:
-        from app.tour.walk import walk
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] != "PySide6":
-            raise
-        raise EngineError(
-            "The tour needs QtTest, which is left out of this program's bundle. Run it from the source."
-        ) from error
     looks = [(theme, size) for theme in THEMES for size in SIZES]
-    report = walk(folder, looks[:1] if arguments.quick else looks, arguments.model, console)
+    with tempfile.TemporaryDirectory(prefix="genie-screen-") as screen:
+        _have_a_screen(Path(screen))
+        try:
+            from app.tour.walk import walk
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] != "PySide6":
+                raise
+            raise EngineError(
+                "The tour needs QtTest, which is left out of this program's bundle. Run it from the source."
+            ) from error
+        report = walk(folder, looks[:1] if arguments.quick else looks, arguments.model, console)
     for state in report.states:
         for check in state.checks:
             if not check.ok:
@@ -63,12 +68,14 @@ def _run(arguments: Namespace, console: Console) -> int:
     return 1 if wrong else 0
 
 
-def _have_a_screen() -> None:
-    """Where there is no screen, Qt paints into memory."""
-    if sys.platform.startswith(("linux", "freebsd")) and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+def _have_a_screen(folder: Path) -> None:
+    """Where there is no screen, Qt paints into memory, on one that is large enough for the window."""
+    shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    asked = os.environ.get("QT_QPA_PLATFORM", "")
+    if asked == "offscreen" or (sys.platform.startswith(("linux", "freebsd")) and not (shown or asked)):
+        file = folder / "screen.json"
+        file.write_text(json.dumps({"screens": [_SCREEN]}), encoding="utf-8")
+        os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={file}"
 
 
 COMMAND = Command(

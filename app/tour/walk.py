@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from app.models.studio import APP_TITLE, Studio
 from app.store import open_store
 from app.tour.chapters import CHAPTERS
+from app.tour.chapters.keeping import FILE, FILES
 from app.tour.guide import Guide, LostTheWay
 from app.tour.report import Report
 from app.tour.troubles import Troubles
@@ -91,8 +92,9 @@ def _guide(folder: Path, look: Look, model: str, report: Report) -> Iterator[Gui
     """A fresh window in this look, over a data folder that is gone afterwards."""
     name = _name_of(look)
     place = folder / name
-    place.mkdir(parents=True, exist_ok=True)
-    for old in place.glob("*.png"):
+    files = place / FILES
+    files.mkdir(parents=True, exist_ok=True)
+    for old in (*place.glob("*.png"), *files.glob(f"{FILE}.*")):
         old.unlink()
     with tempfile.TemporaryDirectory(prefix="genie-tour-") as home, Troubles() as troubles:
         engine = WatchedEngine()
@@ -101,6 +103,7 @@ def _guide(folder: Path, look: Look, model: str, report: Report) -> Iterator[Gui
         studio = Studio(open_store(Path(home) / "history.sqlite"), lambda: engine)
         window = MainWindow(studio)
         window.resize(*look[1])
+        window.move(0, 0)
         window.show()
         window.activateWindow()
         guide = Guide(window, engine, report, troubles, place, name, model)

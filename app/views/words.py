@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from engine.errors import UnknownName
-from engine.messages import Catalogue
+from app.models.names import class_name, model_title, solver_title
 
 __all__ = ["class_name", "counted", "model_title", "plural", "seconds", "solver_title"]
 
@@ -29,29 +28,3 @@ def seconds(duration: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def model_title(catalogue: Catalogue | None, name: str) -> str:
-    """The model's title, or its bare name where it is not (any more) there."""
-    try:
-        return catalogue.model(name).title if catalogue is not None else name
-    except UnknownName:
-        return name
-
-
-def solver_title(catalogue: Catalogue | None, name: str) -> str:
-    try:
-        return catalogue.solver(name).title if catalogue is not None else name
-    except UnknownName:
-        return name
-
-
-def class_name(catalogue: Catalogue | None, model: str, label: int | None) -> str:
-    """The name of a class of a model; "" for an image without one."""
-    if label is None:
-        return ""
-    try:
-        classes = catalogue.model(model).classes if catalogue is not None else ()
-    except UnknownName:
-        classes = ()
-    return classes[label] if label < len(classes) else f"class {label}"

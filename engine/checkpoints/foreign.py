@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-__all__ = ["describe_foreign"]
+__all__ = ["describe_foreign", "foreign_kind"]
 
 
 def _begins(*prefixes: str) -> Callable[[str], bool]:
@@ -26,23 +26,41 @@ _FOREIGN: tuple[tuple[str, tuple[Callable[[str], bool], ...]], ...] = (
     ),
     ("a diffusers U-Net", (_begins("down_blocks."), _begins("conv_in.", "time_embedding."))),
     ("an EDM network", (_begins("model.map_noise.", "map_noise.", "model.enc.", "enc."),)),
-    ("a DDIM or DDPM network of another shape", (_begins("temb.dense.0."), _begins("down."))),
-    ("a ScoreSDE network of another kind", (_begins("all_modules."), _begins("sigmas"))),
-    ("a ScoreSDE or GENIE network of another shape", (_begins("all_modules."),)),
-    ("an ADM network of another shape", (_begins("time_embed.0.W"), _begins("input_blocks."))),
+    ("a ScoreSDE network", (_begins("all_modules."), _begins("sigmas"))),
+    ("a ScoreSDE network", (_begins("all_modules.0.W"),)),
     ("a StyleGAN network", (_begins("synthesis.", "mapping.", "G_ema.", "g_ema."),)),
     ("an autoencoder", (_begins("encoder."), _begins("decoder."))),
     ("a vision transformer", (_begins("blocks.0.attn.", "vit."),)),
     ("an image classifier", (_begins("fc.", "classifier.", "layer1."),)),
 )
+# Relatives of the published networks, known by what they share with them.
+_RELATED: tuple[tuple[str, tuple[Callable[[str], bool], ...]], ...] = (
+    ("a DDPM or DDIM network of another shape", (_begins("temb.dense.0."), _begins("down."))),
+    ("a DDPM++ or NCSN++ network of another shape", (_begins("all_modules."),)),
+    ("an ADM network of another shape", (_begins("time_embed.0.W"), _begins("input_blocks."))),
+)
+
+
+def foreign_kind(keys: Iterable[str]) -> str | None:
+    """What a state with these keys is for certain, if it is none of GENIE's."""
+    return _first(_FOREIGN, tuple(keys))
+
+
+def _first(
+    kinds: tuple[tuple[str, tuple[Callable[[str], bool], ...]], ...], keys: tuple[str, ...]
+) -> str | None:
+    for words, marks in kinds:
+        if all(any(map(mark, keys)) for mark in marks):
+            return words
+    return None
 
 
 def describe_foreign(keys: Iterable[str]) -> str:
     """What a state with these keys seems to be, to be read after "it holds"."""
     keys = tuple(keys)
-    for words, marks in _FOREIGN:
-        if all(any(map(mark, keys)) for mark in marks):
-            return words
+    known = _first(_FOREIGN + _RELATED, keys)
+    if known is not None:
+        return known
     if not keys:
         return "no weights"
     first = ", ".join(keys[:3])

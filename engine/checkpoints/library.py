@@ -50,7 +50,10 @@ def model_folders(folders: Sequence[Path] | None = None) -> list[Path]:
             entries = sorted(folder.iterdir())
         except OSError:
             continue  # a folder that isn't there yet holds no models
-        found.extend(entry for entry in entries if (entry / CARD).is_file())
+        # A folder with a dot is one that a save left behind when it was killed.
+        found.extend(
+            entry for entry in entries if (entry / CARD).is_file() and not entry.name.startswith(".")
+        )
     return found
 
 

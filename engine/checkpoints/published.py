@@ -129,7 +129,9 @@ def _check_container(path: Path) -> bool:
         return True
     text = start.lstrip().lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise _bad(path, "it is a web page, saved in place of the file. Download it again from the page itself.")
+        raise _bad(
+            path, "it is a web page, saved in place of the file. Download it again from the page itself."
+        )
     if text.startswith(b"version https://git-lfs"):
         raise _bad(path, "it is a placeholder of Git LFS, not the file. Fetch it with `git lfs pull`.")
     if not start.startswith(b"\x80"):
@@ -149,7 +151,10 @@ def _check_archive(path: Path, size: int) -> None:
     packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
     swollen = sum(entry.file_size for entry in entries) > size
     if packed or swollen:
-        raise _bad(path, "it is a packed archive, not a PyTorch checkpoint. If the checkpoint is in it, unpack it first.")
+        raise _bad(
+            path,
+            "it is a packed archive, not a PyTorch checkpoint. If the checkpoint is in it, unpack it first.",
+        )
     pickles = [entry.file_size for entry in entries if entry.filename.endswith("data.pkl")]
     if not pickles:
         raise _bad(path, "it is an archive, but not a PyTorch checkpoint.")
@@ -167,7 +172,9 @@ def _unreadable(path: Path, error: Exception) -> BadCheckpoint:
             f"it asks for {asked[1]} to be run while it is read, which plain weights never do. "
             "Nothing in it was run.",
         )
-    return _bad(path, "it is damaged, cut off or not a PyTorch checkpoint. Get it again.", details=said[:2000])
+    return _bad(
+        path, "it is damaged, cut off or not a PyTorch checkpoint. Get it again.", details=said[:2000]
+    )
 
 
 # --- what must be in it -----------------------------------------------------------------------
@@ -176,7 +183,9 @@ def _unreadable(path: Path, error: Exception) -> BadCheckpoint:
 def _state_of(path: Path, document: Mapping[str, Any]) -> dict[str, Tensor]:
     model = document.get("model")
     if not isinstance(model, Mapping) or not all(isinstance(key, str) for key in model):
-        raise _bad(path, f"it is not laid out as GENIE's files are; it holds {describe_foreign(_keys(document))}.")
+        raise _bad(
+            path, f"it is not laid out as GENIE's files are; it holds {describe_foreign(_keys(document))}."
+        )
     state = {key.removeprefix(_PREFIX): value for key, value in model.items()}
     for key, value in state.items():
         _check_tensor(path, key, value)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import nn
 
-from engine.checkpoints.foreign import describe_foreign
+from engine.checkpoints.foreign import describe_foreign, foreign_kind
 from engine.checkpoints.layouts import rows_of
 from engine.checkpoints.structure import NetworkConfig, read_structure
 from engine.errors import BadCheckpoint
@@ -105,7 +106,7 @@ def recognise(shapes: Shapes, name: str) -> Recognised:
     config = read_structure(shapes)
     if config is not None and not differences(shapes, config):
         return _known(config)
-    nearest = _nearest(shapes)
+    nearest = None if foreign_kind(shapes) else _nearest(shapes)
     if nearest is not None:
         part, model, differing = nearest
         raise BadCheckpoint(
@@ -138,7 +139,8 @@ def differences(shapes: Shapes, config: NetworkConfig | PublishedHeadConfig) -> 
     return "; ".join(said)
 
 
-def _layout(config: NetworkConfig | PublishedHeadConfig) -> dict[str, tuple[int, ...]]:
+@lru_cache(maxsize=32)
+def _layout(config: NetworkConfig | PublishedHeadConfig) -> Shapes:
     with torch.device("meta"):
         return {row.key: row.shape for row in rows_of(build(config))}
 

@@ -32,7 +32,10 @@ def read_structure(shapes: _Shapes) -> NetworkConfig | PublishedHeadConfig | Non
 def _plausible(config: NetworkConfig | PublishedHeadConfig) -> bool:
     """Can this be built? A hostile file may speak of a billion levels."""
     if isinstance(config, PublishedHeadConfig):
-        return config.width % 4 == 0 and min(config.channels, config.features, config.embedding, config.width) > 0
+        return (
+            config.width % 4 == 0
+            and min(config.channels, config.features, config.embedding, config.width) > 0
+        )
     return (
         config.channels > 0
         and 0 < len(config.widths) <= 12

@@ -77,6 +77,11 @@ def number(low: float, high: float) -> Callable[[str], float]:
 class Parser(ArgumentParser):
     """An argparse parser that raises `BadRequest` with a plain sentence instead of exiting."""
 
+    @property
+    def options(self) -> list[str]:
+        """The long options it knows."""
+        return [name for name in self._option_string_actions if name.startswith("--")]
+
     def error(self, message: str) -> NoReturn:
         field = None
         if match := re.fullmatch(r"argument ([^:]+): (.*)", message, re.DOTALL):
@@ -90,9 +95,8 @@ class Parser(ArgumentParser):
             message = f"{name} {rest}"
         elif message.startswith("unrecognized arguments: "):
             stranger = message.removeprefix("unrecognized arguments: ").split()[0].partition("=")[0]
-            options = [name for name in self._option_string_actions if name.startswith("--")]
             message = (
-                f"There is no option {stranger}.{nearest(stranger, options)} There is: {', '.join(options)}."
+                f"There is no option {stranger}.{nearest(stranger, self.options)} There is: {', '.join(self.options)}."
                 if stranger.startswith("-")
                 else f"{shorten(stranger)} was not expected here."
             )

@@ -49,10 +49,34 @@ def _run(arguments: Namespace, console: Console) -> int:
     model = arguments.model or run.out / "model"
     console.progress(f"Writing {model}")
     write_model(run.recipe, run.out, model)
+    _write_sample(model)
     console.say(f"Distilled the head of {arguments.name}; the model is in {model}.")
     console.say(f"Models in {user_folder()} can be chosen in the window and by name.")
     console.result({"recipe": arguments.name, "model": str(model), **last_report(last)})
     return 0
+
+
+def _write_sample(model: Path) -> None:
+    """Four pictures, two by two, that stand for the model wherever it is listed."""
+    from engine.images import grid, save
+    from engine.messages import GenerateRequest, Result
+    from engine.tasks import Engine
+
+    engine = Engine([model.parent])
+    info = next(entry for entry in engine.catalogue().models if Path(entry.folder).samefile(model))
+    classes = len(info.classes)
+    labels = tuple(i * classes // 4 for i in range(4)) if classes else (None,) * 4
+    request = GenerateRequest(
+        info.name,
+        labels=labels,
+        solver="ddim",
+        steps=50,
+        spacing=info.spacing,
+        guidance=1.0 if classes else 0.0,
+    )
+    *_, result = engine.run(request)
+    assert isinstance(result, Result)
+    save(model / "sample.png", grid(result.pictures, 2))
 
 
 COMMAND = Command(

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 
 from engine.cli import distil, generate, models, train, version
-from engine.cli.command import Command, make_parser, nearest
+from engine.cli.command import Command, Parser, make_parser, nearest
 from engine.cli.console import Console
 from engine.errors import EngineError
 
@@ -27,11 +27,13 @@ BUG, BAD_INPUT, STOPPED = 1, 2, 130
 # Fields of a request whose option is called otherwise.
 _OPTIONS = {
     "analytic_first": "afs",
+    "card": "model",
     "labels": "classes",
     "image": "from",
     "index": "from",
     "provenance": "from",
     "request": "from",
+    "weights": "model",
 }
 
 
@@ -40,12 +42,21 @@ def main(argv: Sequence[str], extra_commands: Sequence[Command] = ()) -> int:
 
     `extra_commands` are those the engine can't have, because they need the window.
     """
+    try:
+        return _main(argv, extra_commands)
+    except BrokenPipeError:  # whoever read our output has left: nothing to say, nobody to say it to
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED
+
+
+def _main(argv: Sequence[str], extra_commands: Sequence[Command]) -> int:
     commands = {command.name: command for command in (*COMMANDS, *extra_commands)}
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_overview(commands.values()))
         return 0 if argv else BAD_INPUT
     if argv[0] in ("-V", "--version"):
-        argv = ["version"]
+        argv = ["version", *argv[1:]]
     command = commands.get(argv[0])
     if command is None:
         known = ", ".join(commands)
@@ -57,12 +68,13 @@ def main(argv: Sequence[str], extra_commands: Sequence[Command] = ()) -> int:
         return BAD_INPUT
     # Known before the arguments are read, so that a mistake in them is reported as JSON too.
     console = Console(json=command.json and "--json" in argv[1:])
+    parser = make_parser(command)
     try:
-        return command.run(make_parser(command).parse_args(argv[1:]), console)
+        return command.run(parser.parse_args(argv[1:]), console)
     except SystemExit as leaving:  # --help
         return int(leaving.code or 0)
     except EngineError as error:
-        option, message = _with_option(error)
+        option, message = _with_option(error, parser)
         console.note(f"genie {command.name}: {message}")
         if error.details:
             console.note(error.details)
@@ -72,10 +84,8 @@ def main(argv: Sequence[str], extra_commands: Sequence[Command] = ()) -> int:
         console.note("Stopped.")
         console.result({"error": {"kind": "stopped", "message": "Stopped.", "option": None}})
         return STOPPED
-    except BrokenPipeError:  # whoever read our output has left: nothing to say, nobody to say it to
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return STOPPED
+    except BrokenPipeError:
+        raise
     except Exception as error:
         console.note(
             f"genie {command.name}: something went wrong that shouldn't have: "
@@ -89,11 +99,13 @@ def main(argv: Sequence[str], extra_commands: Sequence[Command] = ()) -> int:
         return BUG
 
 
-def _with_option(error: EngineError) -> tuple[str | None, str]:
-    """The option an error is about, and its message with that option's name in it."""
+def _with_option(error: EngineError, parser: Parser) -> tuple[str | None, str]:
+    """The option an error is about, if the command has it, and its message with that name in it."""
     if not error.field:
         return None, error.message
     option = "--" + _OPTIONS.get(error.field, error.field).replace("_", "-")
+    if option not in parser.options:
+        return None, error.message
     prefix = f"{error.field} is "
     if error.message.startswith(prefix):
         return option, f"{option} is {error.message.removeprefix(prefix)}"

@@ -47,7 +47,7 @@ def _size(model: ModelInfo) -> str:
 
 def _abilities(model: ModelInfo) -> str:
     able = [f"{len(model.classes)} classes" if model.classes else "no classes"]
-    able += ["guides itself"] if model.null_label else []
+    able += ["guides itself"] if model.classes and model.null_label else []
     able += ["GENIE head"] if model.has_head else ["no GENIE head"]
     return ", ".join(able)
 

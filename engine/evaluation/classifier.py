@@ -20,7 +20,7 @@ import tomli_w
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from engine.errors import BadCheckpoint
@@ -166,7 +166,7 @@ def save_classifier(classifier: Classifier, path: Path) -> None:
         for name, value in classifier.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    write_atomically(path, lambda file: save_file(kept, file))
+    write_atomically(path, lambda file: file.write_bytes(save(kept)))
 
 
 def load_classifier(path: Path) -> Classifier:

@@ -11,19 +11,25 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Event as ThreadEvent
 
 import torch
 from torch import Tensor
 
-from engine.errors import BadCheckpoint
-from engine.files import write_atomically
+from engine.devices import choose_placement
 from engine.networks.compact import CompactUNet
 from engine.schedule import VPSchedule, expand
+from engine.training.checkpoint import Training
 from engine.training.recipes import Recipe
 
-__all__ = ["TrainingStep", "draw_log_gamma", "learning_rate", "step_generator", "train_network"]
-
-_CHECKPOINT_SECONDS = 120.0
+__all__ = [
+    "TrainingStep",
+    "draw_log_gamma",
+    "learning_rate",
+    "low_precision",
+    "step_generator",
+    "train_network",
+]
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,12 @@ def step_generator(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed * 1_000_003 + step) % (1 << 62))
 
 
+def low_precision(device: torch.device) -> torch.autocast:
+    """bf16 where the device multiplies it in hardware; elsewhere everything stays fp32."""
+    fast = choose_placement(str(device), "auto").precision == "bf16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=fast)
+
+
 def train_network(
     recipe: Recipe,
     images: Tensor,
@@ -66,85 +78,67 @@ def train_network(
     resume: bool = False,
     device: torch.device | None = None,
     report_every: int = 25,
+    cancelled: ThreadEvent | None = None,
 ) -> Iterator[TrainingStep]:
     """Train on images uint8 (N, C, H, W) with labels (N,); yields about once a `report_every`.
 
-    `folder/checkpoint.pt` is written every two minutes and at the end, atomically: weights,
-    their running average (EMA), the optimiser and the step. `resume` goes on from there.
+    `folder/checkpoint.pt` is written every two minutes, at the end, and when the training is
+    stopped, by setting `cancelled` or by closing the iterator: weights, their running average
+    (EMA), the optimiser and the step. `resume` goes on from there.
     """
     device = device or torch.device("cpu")
-    steps = steps or recipe.steps
+    begun = time.monotonic()
     schedule = VPSchedule()
     torch.manual_seed(seed)
     network = CompactUNet(recipe.network).to(device).train()
-    average = {name: value.clone() for name, value in network.state_dict().items()}
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99),
         weight_decay=recipe.weight_decay, fused=True,
     )  # fmt: skip
-    path = folder / "checkpoint.pt"
-    first, spent = 0, 0.0
-    if resume and path.exists():
-        state = torch.load(path, map_location=device, weights_only=True)
-        if state["recipe"] != _recipe_identity(recipe) or state["seed"] != seed:
-            raise BadCheckpoint(
-                f"{path} comes from another recipe or seed. Give another --out, or start without --resume.",
-                field="resume",
-            )
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        average = state["average"]
-        first, spent = state["step"], state["seconds"]
+    training = Training(
+        folder / "checkpoint.pt", network, optimiser,
+        names=("recipe", "network"), identity=_recipe_identity(recipe),
+        seed=seed, steps=steps or recipe.steps, begun=begun,
+    )  # fmt: skip
+    if resume:
+        training.resume(device)
+    first = training.step
 
-    def save(step: int) -> None:
-        state = {
-            "recipe": _recipe_identity(recipe), "seed": seed, "step": step, "steps": steps,
-            "seconds": spent + time.monotonic() - begun, "network": network.state_dict(),
-            "average": average, "optimiser": optimiser.state_dict(),
-        }  # fmt: skip
-        write_atomically(path, lambda file: torch.save(state, file))
-
-    begun = saved = time.monotonic()
     losses: list[float] = []
-    for step in range(first, steps):
-        random = step_generator(seed, step)
-        rows = torch.randint(len(images), (recipe.batch,), generator=random)
-        x0 = images[rows].to(device).float() / 127.5 - 1.0
-        label = labels[rows]
-        dropped = torch.rand(recipe.batch, generator=random) < recipe.label_dropout
-        label = torch.where(dropped, recipe.network.classes, label).to(device)
-        u = torch.rand(recipe.batch, generator=random, dtype=torch.float64)
-        log_gamma = draw_log_gamma(u, recipe, schedule).float().to(device)
-        noise = torch.randn(x0.shape, generator=random).to(device)
-        gamma = log_gamma.exp()
-        alpha = expand((1.0 + gamma**2).rsqrt(), x0)
-        sigma = expand(gamma, x0) * alpha
+    try:
+        for step in range(first, training.steps):
+            random = step_generator(seed, step)
+            rows = torch.randint(len(images), (recipe.batch,), generator=random)
+            x0 = images[rows].to(device).float() / 127.5 - 1.0
+            label = labels[rows]
+            dropped = torch.rand(recipe.batch, generator=random) < recipe.label_dropout
+            label = torch.where(dropped, recipe.network.classes, label).to(device)
+            u = torch.rand(recipe.batch, generator=random, dtype=torch.float64)
+            log_gamma = draw_log_gamma(u, recipe, schedule).float().to(device)
+            noise = torch.randn(x0.shape, generator=random).to(device)
+            gamma = log_gamma.exp()
+            alpha = expand((1.0 + gamma**2).rsqrt(), x0)
+            sigma = expand(gamma, x0) * alpha
 
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step, steps)
-        with torch.autocast(device.type, torch.bfloat16):
-            v = network(alpha * x0 + sigma * noise, log_gamma, label)[0]
-        loss = (v.float() - (alpha * noise - sigma * x0)).square().mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+            with low_precision(device):
+                v = network(alpha * x0 + sigma * noise, log_gamma, label)[0]
+            loss = (v.float() - (alpha * noise - sigma * x0)).square().mean()
+            training.descend(loss, learning_rate(recipe, step, training.steps), recipe.ema)
 
-        rate = min(recipe.ema, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for name, value in network.state_dict().items():
-                average[name].lerp_(value, 1.0 - rate)
-        losses.append(loss.item())
-        done = step + 1
-        if time.monotonic() - saved > _CHECKPOINT_SECONDS or done == steps:
-            save(done)
-            saved = time.monotonic()
-        if done % report_every == 0 or done == steps:
-            seconds = time.monotonic() - begun
-            left = seconds / (done - first) * (steps - done)
-            mean = math.fsum(losses) / len(losses)
-            losses.clear()
-            yield TrainingStep(done, steps, mean, spent + seconds, left)
+            losses.append(loss.item())
+            stopped = cancelled is not None and cancelled.is_set()
+            if training.step % report_every == 0 or training.step == training.steps or stopped:
+                seconds = time.monotonic() - begun
+                left = seconds / (training.step - first) * (training.steps - training.step)
+                mean = math.fsum(losses) / len(losses)
+                losses.clear()
+                yield TrainingStep(training.step, training.steps, mean, training.seconds, left)
+            if stopped:
+                training.save()
+                return
+    except GeneratorExit:  # raised at a yield, so no step is half done
+        training.save()
+        raise
 
 
 def _recipe_identity(recipe: Recipe) -> str:

@@ -20,25 +20,25 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from threading import Event as ThreadEvent
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from engine.denoiser import NetworkDenoiser
-from engine.errors import BadCheckpoint
 from engine.files import write_atomically
 from engine.flow import exact_derivative
 from engine.networks.compact import CompactUNet
 from engine.networks.head import CompactHead, CompactHeadConfig, mixed_derivative
 from engine.schedule import VPSchedule, expand
+from engine.training.checkpoint import Training
 from engine.training.diffusion import TrainingStep, draw_log_gamma, step_generator
 from engine.training.recipes import Recipe
 
 __all__ = ["distil_head", "head_config", "make_targets"]
 
-_CHECKPOINT_SECONDS = 120.0
 _CHUNK = 2048
 _TARGET_BATCH = 128
 
@@ -88,13 +88,15 @@ def distil_head(
     resume: bool = False,
     device: torch.device | None = None,
     report_every: int = 50,
+    cancelled: ThreadEvent | None = None,
 ) -> Iterator[TrainingStep]:
     """Distil on images uint8 (N, C, H, W) with labels (N,).
 
     First the targets are made (steps count them in batches, with a loss of nan), then the head
     is trained; the loss reported is relative: the weighted error over the weighted norm of the
     target, 1 for a head that says nothing. `folder` keeps `targets-*.safetensors` and the
-    checkpoint `head.pt`; `resume` goes on from both.
+    checkpoint `head.pt`; `resume` goes on from both. Setting `cancelled` or closing the
+    iterator stops it; what is lost then is at most one unfinished file of targets.
     """
     device = device or torch.device("cpu")
     head_steps = steps or recipe.head_steps
@@ -120,6 +122,8 @@ def distil_head(
                 seconds = time.monotonic() - begun
                 done = chunk * batches + batch + 1
                 yield TrainingStep(done, total, math.nan, seconds, seconds / made * (chunks * batches - done))
+                if cancelled is not None and cancelled.is_set():
+                    return
             part = {name: torch.cat([piece[name] for piece in pieces]).cpu() for name in pieces[0]}
             write_atomically(path, partial(_write_chunk, part, identity))
         parts.append(part)
@@ -129,69 +133,50 @@ def distil_head(
 
     torch.manual_seed(seed)
     head = CompactHead(head_config(recipe)).to(device).train()
-    average = {name: value.clone() for name, value in head.state_dict().items()}
     optimiser = torch.optim.AdamW(
         head.parameters(), lr=recipe.head_learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
     )
-    path = folder / "head.pt"
-    first, spent = 0, 0.0
-    if resume and path.exists():
-        state = torch.load(path, map_location=device, weights_only=True)
-        if state["identity"] != identity:
-            raise BadCheckpoint(
-                f"{path} was distilled from another network, recipe or seed. Give another --out, "
-                "or start without --resume.",
-                field="resume",
-            )
-        head.load_state_dict(state["head"])
-        optimiser.load_state_dict(state["optimiser"])
-        average = state["average"]
-        first, spent = state["step"], state["seconds"]
+    training = Training(
+        folder / "head.pt", head, optimiser,
+        names=("identity", "head"), identity=identity, seed=seed, steps=head_steps, begun=begun,
+    )  # fmt: skip
+    if resume:
+        training.resume(device)
+    first = training.step
 
-    def save(step: int) -> None:
-        state = {
-            "identity": identity, "seed": seed, "step": step, "steps": head_steps,
-            "seconds": spent + time.monotonic() - begun, "head": head.state_dict(),
-            "average": average, "optimiser": optimiser.state_dict(),
-        }  # fmt: skip
-        write_atomically(path, lambda file: torch.save(state, file))
-
-    started = saved = time.monotonic()
+    started = time.monotonic()
     error_sum = norm_sum = 0.0
-    for step in range(first, head_steps):
-        random = step_generator(seed + 104_729, step)
-        rows = torch.randint(count, (recipe.head_batch,), generator=random)
-        piece = {name: value[rows].to(device).float() for name, value in data.items()}
-        gamma = expand(piece["gamma"], piece["x_t"])
-        warm = min(1.0, (step + 1) / recipe.warmup)
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.head_learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / head_steps))
-        h = head(piece["x_t"], piece["eps"], piece["features"], piece["embedding"])
-        error = (gamma * (mixed_derivative(h, gamma) - piece["target"])).square().mean()
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(error)
-        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        optimiser.step()
+    try:
+        for step in range(first, head_steps):
+            random = step_generator(seed + 104_729, step)
+            rows = torch.randint(count, (recipe.head_batch,), generator=random)
+            piece = {name: value[rows].to(device).float() for name, value in data.items()}
+            gamma = expand(piece["gamma"], piece["x_t"])
+            warm = min(1.0, (step + 1) / recipe.warmup)
+            fall = 0.5 * (1 + math.cos(math.pi * step / head_steps))
+            h = head(piece["x_t"], piece["eps"], piece["features"], piece["embedding"])
+            error = (gamma * (mixed_derivative(h, gamma) - piece["target"])).square().mean()
+            training.descend(error, recipe.head_learning_rate * warm * fall, recipe.head_ema)
 
-        rate = min(recipe.head_ema, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for name, value in head.state_dict().items():
-                average[name].lerp_(value, 1.0 - rate)
-        error_sum += error.item()
-        norm_sum += (gamma * piece["target"]).square().mean().item()
-        done = step + 1
-        if time.monotonic() - saved > _CHECKPOINT_SECONDS or done == head_steps:
-            save(done)
-            saved = time.monotonic()
-        if done % report_every == 0 or done == head_steps:
-            left = (time.monotonic() - started) / (done - first) * (head_steps - done)
-            seconds = spent + time.monotonic() - begun
-            yield TrainingStep(chunks * batches + done, total, math.sqrt(error_sum / norm_sum), seconds, left)
-            error_sum = norm_sum = 0.0
+            error_sum += error.item()
+            norm_sum += (gamma * piece["target"]).square().mean().item()
+            stopped = cancelled is not None and cancelled.is_set()
+            if training.step % report_every == 0 or training.step == head_steps or stopped:
+                left = (time.monotonic() - started) / (training.step - first) * (head_steps - training.step)
+                relative = math.sqrt(error_sum / norm_sum)
+                error_sum = norm_sum = 0.0
+                yield TrainingStep(chunks * batches + training.step, total, relative, training.seconds, left)
+            if stopped:
+                training.save()
+                return
+    except GeneratorExit:  # raised at a yield, so no step is half done
+        training.save()
+        raise
 
 
 def _write_chunk(part: dict[str, Tensor], identity: str, path: Path) -> None:
-    save_file(part, path, {"identity": identity})
+    # As bytes: of a full disk safetensors says something that is no OSError.
+    path.write_bytes(save(part, {"identity": identity}))
 
 
 def _read_chunk(path: Path, identity: str) -> dict[str, Tensor] | None:
@@ -208,5 +193,6 @@ def _read_chunk(path: Path, identity: str) -> dict[str, Tensor] | None:
 def _identity(recipe: Recipe, network: CompactUNet, seed: int) -> str:
     """Recipe of the head, seed, and a fingerprint of the network it belongs to."""
     kept = {k: v for k, v in asdict(recipe).items() if k.startswith("head_") and k != "head_steps"}
-    total = sum(p.double().abs().sum().item() for p in network.parameters())
+    # On the CPU, where float64 exists and every device's sum is the same.
+    total = sum(p.detach().cpu().double().abs().sum().item() for p in network.parameters())
     return repr((sorted(kept.items()), round(total, 3), seed))

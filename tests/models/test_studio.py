@@ -52,8 +52,8 @@ def until(qtbot: QtBot, state: str, studio: Studio) -> None:
 
 def test_generate_shows_keeps_and_announces(qtbot: QtBot, opened: Open) -> None:
     studio, engine, _ = opened()
-    finished: list[str] = []
-    studio.work_finished.connect(finished.append)
+    finished: list[tuple[str, float]] = []
+    studio.work_finished.connect(lambda *what: finished.append(what))
     studio.settings.set_values({"pick": (9,), "seed": 5, "count": 3})
     job = studio.generate()
     assert job is not None
@@ -67,7 +67,7 @@ def test_generate_shows_keeps_and_announces(qtbot: QtBot, opened: Open) -> None:
     assert studio.history.total == 3
     assert studio.history.details(studio.canvas.record_ids[1]).record.label_name == "Ankle boot"
     assert studio.history.pictures(studio.canvas.record_ids[1]) == studio.canvas.picture(1)
-    assert finished == ["3 pictures finished."]
+    assert finished == [("3 pictures finished.", 0.1)]
     assert studio.status.text.startswith("CPU, fp32 | Fashion 32 loaded (16 MB)")
     assert studio.status.text.endswith("idle")
 
@@ -446,7 +446,9 @@ def test_comparing_two_images_of_the_history(qtbot: QtBot, opened: Open) -> None
     left, right = studio.canvas.record_ids
     assert studio.compare_records(left, right)
     assert studio.canvas.mode == "compare"
-    assert studio.canvas.differing == [("Seed", "1", "2"), ("Class", "0", "1")]
+    assert studio.canvas.differing == [("Seed", "1", "2"), ("Class", "T-shirt", "Trouser")]
+    assert studio.canvas.panes is not None
+    assert [pane.title for pane in studio.canvas.panes] == ["GENIE 10, seed 1", "GENIE 10, seed 2"]
     assert not studio.compare_records(left, 999)
     assert notices[-1][1] == "bad"
 

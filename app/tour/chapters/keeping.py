@@ -12,9 +12,9 @@ from app.tour.chapters.making import set_seed
 from app.tour.guide import Guide, LostTheWay
 from engine.messages import Pictures
 
-__all__ = ["dropped_picture", "history", "save"]
+__all__ = ["FILE", "FILES", "dropped_picture", "history", "save"]
 
-FILE = "saved-on-the-tour"
+FILES, FILE = "files", "saved-on-the-tour"
 
 
 def history(guide: Guide) -> None:
@@ -92,7 +92,7 @@ def history(guide: Guide) -> None:
         {"it is on the canvas": studio.canvas.request is not None and studio.canvas.request.solver == "heun"},
     )
     guide.click_item(view, heun, button=Qt.MouseButton.RightButton)
-    panel._open_menu(view.visualRect(model.index(heun)).center())
+    guide.wait(QApplication.activePopupWidget, "the right button opens a menu")
     menu = QApplication.activePopupWidget()
     if not isinstance(menu, QMenu):
         raise LostTheWay("the right button opens no menu")
@@ -152,7 +152,7 @@ def save(guide: Guide) -> None:
 
 def files(guide: Guide) -> Path:
     """Where the tour saves."""
-    return guide.folder / "files"
+    return guide.folder / FILES
 
 
 def _read(file: Path, from_pil: object) -> Pictures:

@@ -101,7 +101,9 @@ def compare(guide: Guide) -> None:
         {
             "the batch before is A, this one B": canvas.panes is not None
             and (canvas.panes[0].picture, canvas.panes[1].picture) == (left, right),
-            "the solver is among what differs": any("ddim" in row for row in canvas.differing),
+            "the solver is among what differs": any(
+                "ddim" in str(row).casefold() for row in canvas.differing
+            ),
             "they lie side by side": panel.compare.view.arrangement == "side",
         },
     )

@@ -95,15 +95,14 @@ def first_pictures(guide: Guide) -> None:
     guide.engine.hold_at(2)
     guide.keys("Ctrl+Return")
     guide.wait(guide.engine.held.is_set, "the engine is in the middle of the job", 60)
-    guide.wait(
-        lambda: canvas.begun(0) and guide.engine.preview is not None and guide.tiles_as(guide.engine.preview),
-        "the canvas shows what the engine has so far",
-    )
+    guide.wait(lambda: canvas.begun(0), "the first picture from its middle arrives")
     guide.wait(lambda: "step" in guide.window.windowTitle(), "the title tells how far it is")
     guide.state(
         "running",
         {
             "the canvas says so": canvas.state == "running",
+            "the screen shows what the engine has so far": guide.engine.preview is not None
+            and guide.tiles_as(guide.engine.preview),
             "the line under it counts steps": "step" in room.canvas.line.left.text(),
             "it can be stopped": controls.stop.isVisible() and controls.stop.isEnabled(),
             "the queue shows it": studio.queue.running is not None,

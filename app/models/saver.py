@@ -1,0 +1,77 @@
+"""Saving pictures and steps: what is to be written, and under which names."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from app.models.canvas import CanvasModel
+from app.models.history import HistoryModel
+from app.models.saving import FileWriter, SaveItem, items_of_records, items_of_result, place
+from engine.errors import EngineError
+from engine.messages import GenerateRequest
+
+__all__ = ["Saver"]
+
+
+class Saver(QObject):
+    """Saves from the canvas and from the history, off the window's thread; `writer` says when."""
+
+    notice = Signal(str, str, object)  # as that of Studio
+
+    def __init__(
+        self,
+        writer: FileWriter,
+        canvas: CanvasModel,
+        history: HistoryModel,
+        class_names: Callable[[GenerateRequest], Sequence[str]],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._writer = writer
+        self._canvas = canvas
+        self._history = history
+        self._class_names = class_names
+
+    def save_images(self, indices: Sequence[int], path: Path, format: str, scale: int, grid: bool) -> bool:
+        """See `Studio.save_images`."""
+        result = self._canvas.result
+        if result is None and self._canvas.record_ids:
+            return self.save_records([self._canvas.record_ids[i] for i in indices], path, format, scale)
+        kept = [i for i in indices if result is not None and 0 <= i < result.pictures.count]
+        if result is None or not kept:
+            self.notice.emit("There is no finished picture to save yet.", "care", None)
+            return False
+        items = items_of_result(result, kept, self._class_names(result.request))
+        if grid:
+            items = [dataclasses.replace(items[0], picture=result.pictures)]
+        return self._save(lambda: items, path, format, scale)
+
+    def save_records(self, ids: Sequence[int], path: Path, format: str, scale: int) -> bool:
+        """See `Studio.save_records`."""
+        return self._save(lambda: items_of_records(self._history, ids), path, format, scale)
+
+    def _save(self, items: Callable[[], list[SaveItem]], path: Path, format: str, scale: int) -> bool:
+        try:
+            enlarged = [dataclasses.replace(item, scale=scale) for item in items()]
+            placed = place(enlarged, path, format)
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return False
+        if placed:
+            self._writer.write_images(placed)
+        return bool(placed)
+
+    def export_steps(self, path: Path, index: int | None, scale: int, step_ms: int) -> bool:
+        """See `Studio.export_steps`."""
+        result = self._canvas.result
+        if result is None or not result.steps:
+            self.notice.emit(
+                "These pictures have no steps to export. Generate them again first.", "care", None
+            )
+            return False
+        self._writer.write_animation(path, result, index, scale, step_ms)
+        return True

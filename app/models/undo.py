@@ -1,0 +1,84 @@
+"""What a person has done and can take back, newest last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+__all__ = ["Change", "UndoList"]
+
+_KEPT = 100
+
+
+class Change:
+    """Something that was done. Calling it takes it back, which is what an Undo button does."""
+
+    def __init__(
+        self, owner: UndoList, words: str, undo: Callable[[], object], redo: Callable[[], object]
+    ) -> None:
+        self.words = words  # "Picture deleted."
+        self.undo = undo
+        self.redo = redo
+        self._owner = owner
+
+    def __call__(self) -> None:
+        self._owner.take_back(self)
+
+
+class UndoList(QObject):
+    """`undo` takes the newest change back, `redo` does again what was taken back last."""
+
+    taken_back = Signal(object)  # Change
+    changed = Signal()  # whether there is something to undo or to redo
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._done: list[Change] = []
+        self._undone: list[Change] = []
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._undone)
+
+    def add(self, words: str, undo: Callable[[], object], redo: Callable[[], object]) -> Change:
+        """Note what has just been done; what had been taken back before can't be redone any more."""
+        change = Change(self, words, undo, redo)
+        self._done.append(change)
+        del self._done[:-_KEPT]
+        self._undone.clear()
+        self.changed.emit()
+        return change
+
+    def take_back(self, change: Change) -> bool:
+        """Take back this one, even if others came after it. False: it is taken back already."""
+        if change not in self._done:
+            return False
+        self._done.remove(change)
+        self._undone.append(change)
+        change.undo()
+        self.taken_back.emit(change)
+        self.changed.emit()
+        return True
+
+    def undo(self) -> Change | None:
+        """Take back the newest change and return it; None if there is none."""
+        if not self._done:
+            return None
+        change = self._done[-1]
+        self.take_back(change)
+        return change
+
+    def redo(self) -> Change | None:
+        """Do again what was taken back last and return it; None if there is nothing."""
+        if not self._undone:
+            return None
+        change = self._undone.pop()
+        self._done.append(change)
+        change.redo()
+        self.changed.emit()
+        return change

@@ -1,0 +1,125 @@
+"""A module in training, and the file it is kept in: stopped at any step, it goes on from there."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import BadCheckpoint, MissingData
+from engine.files import write_atomically
+
+__all__ = ["Training", "read_checkpoint"]
+
+_SECONDS = 120.0  # between two savings
+_KEYS = ("seed", "step", "steps", "seconds", "average", "optimiser")
+
+
+def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What a `Training` wrote; `MissingData` if it isn't there, `BadCheckpoint` if it is damaged."""
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        lacking = [key for key in _KEYS if key not in state]
+        if lacking:
+            raise ValueError(f"it has no {', '.join(lacking)}")
+    except FileNotFoundError:
+        raise MissingData(f"There is no {path}. Train it first.", field="out") from None
+    except Exception as error:  # torch has many words for a file that is not what it should be
+        raise BadCheckpoint(
+            f"Couldn't read {path}: it is damaged, or no checkpoint of a training. "
+            "Give another --out, or move it away and start anew.",
+            field="out",
+            details=str(error)[:2000],
+        ) from error
+    assert isinstance(state, dict)
+    return state
+
+
+class Training:
+    """A module with its optimiser and running average (EMA), on their way from `step` to `steps`.
+
+    `names` are what the file calls what the training can't change (`identity`) and the module.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        module: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        *,
+        names: tuple[str, str],
+        identity: str,
+        seed: int,
+        steps: int,
+        begun: float,
+    ) -> None:
+        self._path, self._module, self._optimiser = path, module, optimiser
+        self._names, self._identity, self._seed = names, identity, seed
+        self._average = {name: value.clone() for name, value in module.state_dict().items()}
+        self._begun = begun  # on the clock of time.monotonic()
+        self._before = 0.0  # seconds of training before it was resumed
+        self._saved, self._saved_at = 0, time.monotonic()
+        self.step, self.steps = 0, steps
+
+    @property
+    def seconds(self) -> float:
+        """Of training so far, interruptions left out."""
+        return self._before + time.monotonic() - self._begun
+
+    def resume(self, device: torch.device) -> None:
+        """Go on from the file, if there is one; a `BadCheckpoint` if it is another training's."""
+        if not self._path.exists():
+            return
+        state = read_checkpoint(self._path, device)
+        what, module = self._names
+        if state.get(what) != self._identity or state["seed"] != self._seed:
+            raise BadCheckpoint(
+                f"{self._path} comes from another network, recipe or seed. Give another --out, "
+                "or start without --resume.",
+                field="resume",
+            )
+        self._module.load_state_dict(state[module])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._average = state["average"]
+        self.step, self._before = state["step"], state["seconds"]
+        self._saved = self.step
+
+    def descend(self, loss: Tensor, learning_rate: float, ema: float) -> None:
+        """One step: the module along the gradient of its loss, its running average after it.
+
+        The average starts short, so that the first weights are soon forgotten. Saves every
+        two minutes and after the last step.
+        """
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate
+        self._optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self._module.parameters(), 1.0)
+        self._optimiser.step()
+        rate = min(ema, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for name, value in self._module.state_dict().items():
+                self._average[name].lerp_(value, 1.0 - rate)
+        self.step += 1
+        if time.monotonic() - self._saved_at > _SECONDS or self.step == self.steps:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file, unless it holds this step already."""
+        if self.step == self._saved:
+            return
+        what, module = self._names
+        state = {
+            what: self._identity, "seed": self._seed, "step": self.step, "steps": self.steps,
+            "seconds": self.seconds, module: self._module.state_dict(),
+            "average": self._average, "optimiser": self._optimiser.state_dict(),
+        }  # fmt: skip
+        # In memory first: of a full disk torch says something that nobody understands.
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomically(self._path, lambda file: file.write_bytes(buffer.getbuffer()))
+        self._saved, self._saved_at = self.step, time.monotonic()
