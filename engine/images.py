@@ -26,7 +26,7 @@ from PIL.PngImagePlugin import PngInfo
 from engine.errors import BadImage, BadRequest
 from engine.files import write_atomically
 from engine.messages import (
-    MAX_COUNT,
+    MAX_SEED,
     PRECISIONS,
     GenerateRequest,
     Pictures,
@@ -333,9 +333,18 @@ def _provenance(data: object) -> Provenance:
             field="provenance",
         )
     batches = data.get("batches")
-    if not isinstance(batches, list) or not batches or not all(_is_whole(b) and 0 < b <= MAX_COUNT for b in batches):
+    if (
+        not isinstance(batches, list)
+        or not batches
+        or not all(_is_whole(b) and 0 < b <= MAX_SEED for b in batches)
+    ):
         raise BadRequest("provenance.batches is not a list of group sizes.", field="provenance")
-    return Provenance(**texts, batches=tuple(batches))
+    threads = data.get("threads", 0)
+    if not _is_whole(threads) or not 0 <= threads <= 65_536:
+        raise BadRequest(
+            f"provenance.threads is {str(threads)[:40]!r}; a whole number is needed.", field="provenance"
+        )
+    return Provenance(**texts, batches=tuple(batches), threads=threads)
 
 
 def _is_whole(value: object) -> TypeGuard[int]:

@@ -290,7 +290,9 @@ def _whole(name: str, value: object, low: int, high: int) -> None:
 def _number(name: str, value: object, low: float, high: float) -> None:
     ok = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not ok or not low <= value <= high:  # type: ignore[operator]  # NaN fails this too
-        raise BadRequest(f"{name} is {_shown(value)}; a number from {low:g} to {high:g} is needed.", field=name)
+        raise BadRequest(
+            f"{name} is {_shown(value)}; a number from {low:g} to {high:g} is needed.", field=name
+        )
 
 
 def _one_of(name: str, value: object, allowed: Sequence[str]) -> None:
@@ -396,6 +398,7 @@ class Provenance:
     torch: str
     version: str
     batches: tuple[int, ...]  # images in each group that went through the network
+    threads: int = 0  # of the processor; 0: another device computed, or it was not noted
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,8 @@ class Engine:
         """Do what `request` says. Errors are raised before or between events.
 
         A GenerateRequest ends with exactly one Result, which after a stop holds the groups
-        finished by then (perhaps no picture). A WarmUp ends without one. An `EngineError`
+        finished by then (perhaps no picture), and likewise once memory no longer suffices for
+        one picture more, which a Notice says. A WarmUp ends without one. An `EngineError`
         leaves the engine usable, and so does not exhausting the iterator.
         """
         control = control or Control()
@@ -252,8 +253,8 @@ class Engine:
                 failure = str(error) or type(error).__name__
             if failure is not None:
                 # Only now: inside the handler its traceback still holds the tensors.
-                yield from self._halve(job, failure)
-            elif stopped:
+                stopped = not (yield from self._halve(job, failure))
+            if stopped:
                 break
         yield self._result(job)
 
@@ -317,11 +318,22 @@ class Engine:
             scale,
         )
 
-    def _halve(self, job: _Job, failure: str) -> Iterator[Event]:
-        """Memory ran out: free what can be freed and go on with half as many at once."""
+    def _halve(self, job: _Job, failure: str) -> Generator[Event, None, bool]:
+        """Memory ran out: free what can be freed and go on with half as many at once.
+
+        False if it can't go on: then one picture was too many, but some are finished already.
+        """
         kept = [job.model] if job.guide is None else [job.model, job.guide]
         self._release_except(kept)
         tried = min(job.batch, job.plan.request.count - job.finished)
+        if tried == 1 and job.finished:
+            yield self._notice(
+                job,
+                f"The memory of {job.placement.title} ran out; the first {job.finished} of "
+                f"{job.plan.request.count} pictures are finished and kept. Close other programs and "
+                "make the rest again.",
+            )
+            return False
         if tried == 1:
             raise OutOfMemory(
                 f"Not even one picture of {job.plan.model.title} fits into the memory of "
@@ -335,6 +347,7 @@ class Engine:
             f"The memory of {job.placement.title} ran out with {tried} pictures at once; "
             f"the job goes on with {job.batch}.",
         )
+        return True
 
     def _notice(self, job: _Job, message: str) -> Notice:
         job.notices.append(message)
@@ -358,6 +371,7 @@ class Engine:
                 torch=torch.__version__,
                 version=_version(),
                 batches=tuple(p.count for p in job.pictures),
+                threads=torch.get_num_threads() if placement.name == "cpu" else 0,
             ),
             notices=tuple(job.notices),
         )

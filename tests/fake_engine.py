@@ -122,7 +122,7 @@ def fake_result(
         evaluations=request.steps,
         evaluations_paper=request.steps,
         seconds=0.01 * request.steps,
-        provenance=Provenance("cpu", "Fake CPU", "fp32", "0.0", "0.1.0", (count,)),
+        provenance=Provenance("cpu", "Fake CPU", "fp32", "0.0", "0.1.0", (count,), 2),
         notices=tuple(notices),
     )
 

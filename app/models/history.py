@@ -38,7 +38,7 @@ from app.store.records import Details, Facets, Filter, Record, StoreError, Undo
 from app.store.store import Store
 from engine.errors import EngineError
 from engine.files import write_atomically
-from engine.messages import GenerateRequest, Pictures, Result, StepFrame
+from engine.messages import Catalogue, GenerateRequest, Pictures, Result, StepFrame
 
 __all__ = ["RECORDS_MIME", "Details", "Facets", "Filter", "HistoryModel", "HistoryRole", "Record", "Undo"]
 
@@ -47,7 +47,7 @@ RECORDS_MIME = "application/x-genie-records"  # JSON list of ids, for drags insi
 _PAGE = 200
 _THUMBNAIL_BLOCK = 64
 _THUMBNAILS_KEPT = 1024
-_ENCODE_HERE = 512 * 1024  # bytes of pixels that are encoded within a frame; more goes to a thread
+_ENCODE_HERE = 64 * 1024  # bytes of pixels that are encoded within 3 ms; more goes to a thread
 _RETRY_MS = 15_000
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -99,6 +99,7 @@ class HistoryModel(QAbstractListModel):
         self._undos: list[Undo] = []
         self._unsaved: deque[_Unsaved] = deque()
         self._told_full = False
+        self._catalogue: Catalogue | None = None
         self._encoder: ThreadPoolExecutor | None = None
         self._drag_folder: tempfile.TemporaryDirectory[str] | None = None
         self._retry = QTimer(self, singleShot=True, interval=_RETRY_MS)
@@ -167,11 +168,11 @@ class HistoryModel(QAbstractListModel):
         if role == HistoryRole.STARRED:
             return record.starred
         if role in (HistoryRole.TITLE, Qt.ItemDataRole.DisplayRole):
-            return title_of(record)
+            return title_of(record, self._catalogue)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return describe(record)
+            return describe(record, self._catalogue)
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.AccessibleDescriptionRole):
-            return describe(record).replace("\n", ", ")
+            return describe(record, self._catalogue).replace("\n", ", ")
         return None
 
     def roleNames(self) -> dict[int, QByteArray]:
@@ -198,6 +199,10 @@ class HistoryModel(QAbstractListModel):
         except EngineError as error:
             self.trouble.emit(error.message)
         return mime
+
+    def set_catalogue(self, catalogue: Catalogue) -> None:
+        """Where the titles of models and solvers come from."""
+        self._catalogue = catalogue
 
     # --- choosing what is shown ------------------------------------------------------------
 

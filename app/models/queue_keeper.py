@@ -25,6 +25,7 @@ class QueueKeeper(QObject):
         self._queue = queue
         self._session = session
         self._kept: list[GenerateRequest] | None = None
+        self._closed = False
         self._timer = QTimer(self, singleShot=True, interval=_DELAY)
         self._timer.timeout.connect(self.keep)
         for changed in (queue.rowsInserted, queue.rowsRemoved, queue.rowsMoved, queue.dataChanged):
@@ -32,7 +33,7 @@ class QueueKeeper(QObject):
 
     @Slot()
     def _soon(self) -> None:
-        if not self._timer.isActive():  # not put off again and again by a job that runs
+        if not self._closed and not self._timer.isActive():  # not put off again and again by a job that runs
             self._timer.start()
 
     @Slot()
@@ -42,6 +43,7 @@ class QueueKeeper(QObject):
 
     def close(self) -> None:
         """Note what waits and what runs: at the next start all of it goes on."""
+        self._closed = True
         self._timer.stop()
         running = (self._queue.running,) if self._queue.running else ()
         self._write([job.request for job in (*running, *self._queue.pending)])

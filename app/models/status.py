@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -19,7 +20,7 @@ ENGINE_STATES = ("starting", "ready", "failed")
 
 
 class StatusModel(QObject):
-    """`text` is the whole line: "CPU, bf16 | Fashion 32 loaded (16 MB) | 0.21 GB | idle"."""
+    """`text` is the line: "CPU, 2 threads, bf16 | Fashion 32 loaded (16 MB) | 0.21 GB | idle"."""
 
     changed = Signal()
     engine_state_changed = Signal(str)
@@ -31,6 +32,7 @@ class StatusModel(QObject):
         self._failure: Failure | None = None
         self._device = ""
         self._precision = ""
+        self._threads = 0
         self._model: ModelInfo | None = None
         self._activity = "idle"
         self._memory = 0
@@ -57,6 +59,15 @@ class StatusModel(QObject):
         return self._precision
 
     @property
+    def threads(self) -> int:
+        """Processor threads of the last result; 0 where they were not what computed."""
+        return self._threads
+
+    @property
+    def _threads_text(self) -> str:
+        return f"{self._threads} thread{'' if self._threads == 1 else 's'}" if self._threads else ""
+
+    @property
     def loaded_model(self) -> ModelInfo | None:
         """The model in memory."""
         return self._model
@@ -75,7 +86,8 @@ class StatusModel(QObject):
     def text(self) -> str:
         engine = {
             "starting": "Engine starting",
-            "ready": ", ".join(filter(None, (self._device.upper(), self._precision))) or "Engine ready",
+            "ready": ", ".join(filter(None, (self._device.upper(), self._threads_text, self._precision)))
+            or "Engine ready",
             "failed": "The engine did not start",
         }[self._engine_state]
         parts = [engine]
@@ -100,8 +112,9 @@ class StatusModel(QObject):
 
     def set_provenance(self, provenance: Provenance) -> None:
         """Where the latest result was computed."""
-        if (provenance.device, provenance.precision) != (self._device, self._precision):
-            self._device, self._precision = provenance.device, provenance.precision
+        seen = (provenance.device, provenance.precision, provenance.threads)
+        if seen != (self._device, self._precision, self._threads):
+            self._device, self._precision, self._threads = seen
             self._announce()
 
     def set_loaded_model(self, model: ModelInfo | None) -> None:
@@ -140,14 +153,14 @@ class StatusModel(QObject):
 
 
 def _resident_bytes() -> int:
-    """Memory of this process in bytes, 0 where there is no quick way to know."""
+    """Memory of this process in bytes; 0 where there is no quick way to know, and it is not shown."""
     if not sys.platform.startswith("linux"):
         return 0
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
         return 0
-    return pages * 4096
+    return pages * os.sysconf("SC_PAGESIZE")
 
 
 def _duration(seconds: float) -> str:

@@ -158,7 +158,7 @@ class Studio(QObject):
             self.notice.emit(self.store.notice, "care", None)
         if (count := len(self._restored)) > 0:
             words = "The job that waited is" if count == 1 else f"The {count:,} jobs that waited are"
-            self.notice.emit(f"{words} back in the queue.", "info", self._drop_restored)
+            self._did(f"{words} back in the queue.", self._drop_restored, self._restore_jobs)
 
     def shutdown(self, timeout_ms: int = 30_000) -> bool:
         """Keep everything, end the engine thread, close the store. False: see `EngineHost.shutdown`."""
@@ -178,11 +178,16 @@ class Studio(QObject):
         values = self.session.get("settings", {})
         if isinstance(values, dict):
             self.settings.from_dict(values)
-        self._restored = [self.queue.add(request) for request in self.session.requests()]
+        self._requests_left = self.session.requests()
+        self._restore_jobs()
+
+    def _restore_jobs(self) -> None:
+        self._restored = [self.queue.add(request) for request in self._requests_left]
 
     def _drop_restored(self) -> None:
-        for job_id in self._restored:
-            self.queue.remove(job_id)
+        waiting = {job.id for job in self.queue.pending} & set(self._restored)
+        dropped = [self.queue.remove(job_id) for job_id in self._restored if job_id in waiting]
+        self._requests_left = [job.request for job in dropped if job is not None]
 
     # --- verbs: generating
 
@@ -426,6 +431,7 @@ class Studio(QObject):
         self._catalogue = catalogue
         self.settings.set_catalogue(catalogue)
         self.canvas.set_catalogue(catalogue)
+        self.history.set_catalogue(catalogue)
         self.catalogue_changed.emit(catalogue)
         wanted, self._wanted = self._wanted, []
         if wanted:

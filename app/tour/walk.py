@@ -28,6 +28,7 @@ from engine.errors import BadRequest
 
 __all__ = ["walk"]
 
+_ENOUGH = 3  # chapters that can't be walked before a look is given up
 Look = tuple[str, tuple[int, int]]
 
 
@@ -44,6 +45,7 @@ def walk(folder: Path, looks: Sequence[Look], model: str | None, console: Consol
     application.setQuitOnLastWindowClosed(False)
     for look in looks:
         with _guide(folder, look, name, report) as guide:
+            lost = 0
             for number, (title, chapter) in enumerate(CHAPTERS):
                 console.progress(f"{_name_of(look)}: {title} ({number + 1}/{len(CHAPTERS)})")
                 guide.chapter = title
@@ -56,6 +58,9 @@ def walk(folder: Path, looks: Sequence[Look], model: str | None, console: Consol
                     if not isinstance(problem, LostTheWay):
                         words = f"{type(problem).__name__}: {words} ({_line(problem)})"
                     guide.went_wrong(words)
+                    lost += 1
+                    if lost == _ENOUGH:  # each takes its time to give up waiting
+                        break
     report.seconds = time.monotonic() - began
     report.write(folder / "tour.json")
     return report

@@ -6,19 +6,20 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from app.models.canvas import CanvasProgress
 from app.models.studio import Studio
-from app.views import theme, tokens
-from app.views.canvas_states import EmptyPage, FailedPage, StateLine
+from app.views import icons, tokens
+from app.views.canvas_states import EmptyPage, FailedPage, StaleSign, StateLine, first_class, progress_words
 from app.views.canvas_tools import KEYS, TOOLS
 from app.views.compare import ComparePanel
 from app.views.details import DetailsPanel, facts_of_result
 from app.views.dialogs import ExportStepsDialog, SaveDialog
 from app.views.fields import icon_button
 from app.views.filmstrip import Filmstrip
+from app.views.help import describe
 from app.views.image_grid import ImageGrid
 from app.views.image_view import ImageView, LargePreview
 from app.views.picture_images import to_image
+from app.views.step_player import StepPlayer
 from app.views.words import class_name, counted, plural, seconds
 from app.views.zoom_view import ZoomView
 from engine.errors import EngineError
@@ -33,7 +34,7 @@ class CanvasPanel(QWidget):
 
     What its keys do is also here as methods, for menus and the command palette: `fit`,
     `actual_pixels`, `show_grid`, `show_single`, `toggle_compare`, `toggle_difference`,
-    `toggle_preview`, `toggle_details`, `toggle_star`, `delete_selected`, `save`, `export_steps`,
+    `toggle_preview`, `toggle_details`, `play_steps`, `toggle_star`, `delete_selected`, `save`, `export_steps`,
     `go_back`.
     """
 
@@ -54,8 +55,12 @@ class CanvasPanel(QWidget):
         self.compare = ComparePanel(studio)
         self.details = DetailsPanel()
         self.filmstrip = Filmstrip()
+        self.player = StepPlayer(self._canvas, self)
+        self.play = icon_button("play", "Play the steps", "Play the steps from noise to picture (P)")
         self.line = StateLine()
+        self.stale = StaleSign()
         self.stack = QStackedWidget()
+        self.stack.setMinimumWidth(120)  # beside the details; pages of words need more, but not then
         for page in (self.empty, self.failed, self.grid, self.single, self.compare):
             self.stack.addWidget(page)
         self._build()
@@ -82,7 +87,7 @@ class CanvasPanel(QWidget):
             name, icon, title, tip, checkable = entry
             if name == "stale":
                 row.addStretch(1)
-                row.addWidget(self._stale_chip())
+                row.addWidget(self.stale)
                 row.addSpacing(4)
                 continue
             button = icon_button(icon, title, tip, checkable=checkable)
@@ -99,7 +104,7 @@ class CanvasPanel(QWidget):
         column.setSpacing(0)
         column.addWidget(bar)
         column.addLayout(middle, 1)
-        column.addWidget(self.filmstrip)
+        column.addWidget(self._strip())
         column.addWidget(self.line)
         self.zoom_label = QLabel()
         self.zoom_label.setProperty("role", "caption")
@@ -108,18 +113,15 @@ class CanvasPanel(QWidget):
         self.zoom_label.setFixedWidth(36)
         row.insertWidget(2, self.zoom_label)
 
-    def _stale_chip(self) -> QWidget:
-        """The dot that says the settings have changed since."""
-        self.stale = QLabel()
-        self.stale.setAccessibleName("Settings changed since this picture")
-        self.stale.setToolTip("The settings have changed since these pictures. Press Generate to use them.")
-        self._paint_stale()
-        theme.current().changed.connect(self._paint_stale)
-        return self.stale
-
-    def _paint_stale(self) -> None:
-        dot = theme.current().color("care").name()
-        self.stale.setText(f'<span style="color:{dot}">●</span>&nbsp;changed')
+    def _strip(self) -> QWidget:
+        """The filmstrip and the button that plays it."""
+        self.strip = QWidget()
+        row = QHBoxLayout(self.strip)
+        row.setContentsMargins(tokens.GAP, 0, tokens.GAP, 0)
+        row.setSpacing(tokens.GAP)
+        row.addWidget(self.play)
+        row.addWidget(self.filmstrip, 1)
+        return self.strip
 
     def _connect(self) -> None:
         canvas = self._canvas
@@ -147,6 +149,9 @@ class CanvasPanel(QWidget):
         self.compare.view.zoom_changed.connect(self._show_zoom)
         self.compare.closed.connect(self.leave_compare)
         self.filmstrip.valueChanged.connect(self._scrubbed)
+        self.filmstrip.sliderPressed.connect(self.player.stop)
+        self.play.clicked.connect(self.play_steps)
+        self.player.playing_changed.connect(self._show_playing)
         self.details.closed.connect(self.toggle_details)
 
     # --- verbs ---
@@ -252,6 +257,17 @@ class CanvasPanel(QWidget):
             self._export_dialog = ExportStepsDialog(self._studio, self)
             self._export_dialog.open()
 
+    def play_steps(self) -> None:
+        """Play the steps from noise to picture, or stop at the one shown."""
+        self.player.toggle()
+
+    def _show_playing(self, playing: bool) -> None:
+        icons.bind(self.play, "pause" if playing else "play")
+        if playing:
+            describe(self.play, "Stop at this step", "Stop at the step shown (P)")
+        else:
+            describe(self.play, "Play the steps", "Play the steps from noise to picture (P)")
+
     def toggle_star(self) -> None:
         """Star the selected picture in the history, or take its star away."""
         if (record_id := self._record_id()) is None:
@@ -279,7 +295,7 @@ class CanvasPanel(QWidget):
         settings = self._studio.settings
         info = settings.model_info
         if info is not None and info.classes:
-            settings.pick = (_first_class(info.classes),)
+            settings.pick = (first_class(info.classes),)
         settings.count = _FIRST_COUNT
         self._studio.generate()
 
@@ -298,9 +314,7 @@ class CanvasPanel(QWidget):
 
     def _offer_first(self, _catalogue: object = None) -> None:
         info = self._studio.settings.model_info
-        thing = (
-            plural(info.classes[_first_class(info.classes)].lower()) if info and info.classes else "images"
-        )
+        thing = plural(info.classes[first_class(info.classes)].lower()) if info and info.classes else "images"
         self.empty.offer(f"Generate {_FIRST_COUNT} {thing}")
 
     def _show_batch(self) -> None:
@@ -375,8 +389,9 @@ class CanvasPanel(QWidget):
         self._show_selected_image()
         pictures = page in (self.grid, self.single)
         # The strip keeps its place while a job runs, so that nothing jumps when the steps come.
-        self.filmstrip.setVisible(pictures and (bool(canvas.steps) or canvas.busy))
+        self.strip.setVisible(pictures and (bool(canvas.steps) or canvas.busy))
         self.filmstrip.setEnabled(bool(canvas.steps))
+        self.play.setEnabled(bool(canvas.steps))
         self.stale.setVisible(canvas.stale and page is not self.empty)
         self.buttons["show_grid"].setChecked(page is self.grid)
         self.buttons["show_single"].setChecked(page is self.single)
@@ -430,17 +445,17 @@ class CanvasPanel(QWidget):
                 line.say(f"Loading the model · {progress.loading:.0%}", icon="models")
             case "running":
                 fraction = progress.fraction
-                line.say(*_progress_words(canvas.progress), icon="play", role="accent")
+                line.say(*progress_words(canvas.progress), icon="generate", role="accent")
             case "stopped":
                 kept = canvas.kept
                 words = (
                     f"Stopped. {counted(kept, 'finished image')} kept, in the history too."
                     if kept
-                    else "Stopped before an image was finished: what you see is how far it came."
+                    else "Stopped: no image is finished, this is how far it came."
                 )
                 line.say(words, chosen, icon="stop", role="care")
             case "recovered":
-                line.say(" ".join(canvas.notices), chosen, icon="warning", role="care")
+                line.say(" ".join(canvas.notices), icon="warning", role="care")
             case _:
                 line.say(chosen or counted(canvas.count, "image"), self._summary())
         line.set_fraction(fraction)
@@ -471,15 +486,3 @@ class CanvasPanel(QWidget):
             pass
         else:
             super().keyPressEvent(event)
-
-
-def _progress_words(progress: CanvasProgress) -> tuple[str, str]:
-    parts = [f"step {progress.step}/{progress.steps}", counted(progress.evaluations, "evaluation")]
-    if progress.seconds_per_step:
-        parts.append(f"{seconds(progress.seconds_per_step)} a step")
-    left = f"{seconds(progress.seconds_left)} left" if progress.evaluations else ""
-    return " · ".join(parts), left
-
-
-def _first_class(classes: tuple[str, ...]) -> int:
-    return classes.index("Ankle boot") if "Ankle boot" in classes else 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -16,10 +16,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.failure import Failure
+from app.models.progress import CanvasProgress
 from app.views import icons, theme, tokens
 from app.views.help import describe
+from app.views.words import counted, seconds
 
-__all__ = ["EmptyPage", "FailedPage", "StateLine"]
+__all__ = ["EmptyPage", "FailedPage", "StaleSign", "StateLine", "first_class", "progress_words"]
 
 # A boot, for the picture of an empty canvas: dark to bright as "." to "3".
 _BOOT = (
@@ -207,18 +209,46 @@ class FailedPage(QWidget):
             QGuiApplication.clipboard().setText("\n\n".join(part for part in parts if part))
 
 
+class StaleSign(QLabel):
+    """The dot that says the settings have changed since these pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Settings changed since this picture")
+        self.setToolTip("The settings have changed since these pictures. Press Generate to use them.")
+        self._paint_dot()
+        theme.current().changed.connect(self._paint_dot)
+
+    @Slot()
+    def _paint_dot(self) -> None:
+        dot = theme.current().color("care").name()
+        self.setText(f'<span style="color:{dot}">●</span>&nbsp;changed')
+
+
 class _Line(QLabel):
-    """One line of text that ends in an ellipsis where it has no room; the whole is its tooltip."""
+    """One line of text, or two small ones where it has no room in one."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._fit()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setPen(theme.current().color("text"))
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        self._fit()
+
+    def words_width(self) -> int:
+        """What the text needs in one line."""
+        return QFontMetrics(theme.current().font(figures=True)).horizontalAdvance(self.text())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        small = self.words_width() > self.width()
+        self.setWordWrap(small)
+        theme.set_look(self, role="small" if small else "figures")
 
 
 class StateLine(QWidget):
@@ -260,9 +290,20 @@ class StateLine(QWidget):
         self.left.setText(left)
         self.left.setToolTip(left)
         self.right.setText(right)
+        self._share_room()
         if (icon, role) != self._icon:
             self._icon = (icon, role)
             self._paint_sign()
+
+    def _share_room(self) -> None:
+        """What stands to the right gives way where the words to the left would be cut."""
+        both = self.left.words_width() + self.right.fontMetrics().horizontalAdvance(self.right.text())
+        taken = 2 * 12 + 2 * tokens.GAP + tokens.ICON
+        self.right.setVisible(bool(self.right.text()) and both + taken <= self.width())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_room()
 
     def set_fraction(self, fraction: float | None) -> None:
         """Show how much is done, from 0 to 1; None when nothing is under way."""
@@ -279,3 +320,17 @@ class StateLine(QWidget):
         self._sign.setVisible(bool(name))
         if name:
             self._sign.setPixmap(icons.pixmap(name, role, tokens.ICON, self.devicePixelRatioF()))
+
+
+def progress_words(progress: CanvasProgress) -> tuple[str, str]:
+    """How far a job is, for both ends of the line."""
+    parts = [f"step {progress.step}/{progress.steps}", counted(progress.evaluations, "evaluation")]
+    if progress.seconds_per_step:
+        parts.append(f"{seconds(progress.seconds_per_step)} a step")
+    left = f"{seconds(progress.seconds_left)} left" if progress.evaluations else ""
+    return " · ".join(parts), left
+
+
+def first_class(classes: tuple[str, ...]) -> int:
+    """The class of the first try."""
+    return classes.index("Ankle boot") if "Ankle boot" in classes else 0

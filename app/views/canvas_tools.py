@@ -35,6 +35,7 @@ KEYS = {
     Qt.Key.Key_D: "toggle_difference",
     Qt.Key.Key_I: "toggle_details",
     Qt.Key.Key_S: "save",
+    Qt.Key.Key_P: "play_steps",
     Qt.Key.Key_Space: "toggle_preview",
     Qt.Key.Key_Period: "toggle_star",
     Qt.Key.Key_Delete: "delete_selected",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.models.comparison import difference_of
@@ -48,6 +48,7 @@ class ComparePanel(QWidget):
         self.gain_label.setFixedWidth(28)
         self.figures = QLabel()
         self.figures.setProperty("role", "caption")
+        self.figures.setWordWrap(True)
         self.note = QLabel()
         self.note.setProperty("role", "care")
         self.note.setWordWrap(True)
@@ -76,8 +77,6 @@ class ComparePanel(QWidget):
         head.setContentsMargins(12, 8, 8, 8)
         head.setSpacing(tokens.GAP)
         head.addWidget(self.arrangement)
-        head.addWidget(self.gain)
-        head.addWidget(self.gain_label)
         head.addStretch(1)
         head.addWidget(self.swap)
         head.addWidget(self.close_button)
@@ -90,8 +89,11 @@ class ComparePanel(QWidget):
         self.settings.setProperty("panel", "plain")
         foot = QHBoxLayout()
         foot.setContentsMargins(12, 0, 12, 8)
-        foot.addWidget(self.figures)
+        foot.setSpacing(tokens.GAP)
+        foot.addWidget(self.figures, 1)
         foot.addWidget(self.note, 1)
+        foot.addWidget(self.gain)
+        foot.addWidget(self.gain_label)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -130,9 +132,7 @@ class ComparePanel(QWidget):
         elif shown.largest == 0:
             self.figures.setText("The two pictures are the same, pixel for pixel.")
         else:
-            self.figures.setText(
-                f"differ by {shown.rmse:.2f} of 255 on average (RMS), at most by {shown.largest}"
-            )
+            self.figures.setText(f"They differ by {shown.rmse:.2f} of 255 (RMS), at most by {shown.largest}.")
 
     def _show_settings(self) -> None:
         while (item := self._rows.takeAt(0)) is not None:
@@ -148,7 +148,8 @@ class ComparePanel(QWidget):
                 if column == 0 or number == 0:
                     label.setProperty("role", "strong" if number == 0 else "quiet")
                 label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-                self._rows.addWidget(label, number, column)
+                label.setWordWrap(column > 0)
+                self._rows.addWidget(label, number, column, Qt.AlignmentFlag.AlignTop)
         if len(rows) == 1:
             label = QLabel("All settings are the same.")
             label.setProperty("role", "quiet")
@@ -156,8 +157,17 @@ class ComparePanel(QWidget):
         self._rows.setColumnStretch(1, 1)
         self._rows.setColumnStretch(2, 1)
         self._rows.setRowStretch(max(2, len(rows)), 1)
-        self.table.setFixedHeight(min(168, 24 + 22 * max(2, len(rows))))
+        self._fit_table()
         self.settings.setMinimumSize(QSize(0, 0))
+
+    def _fit_table(self) -> None:
+        """As high as its rows, where that leaves most of the room to the pictures."""
+        high = self._rows.totalHeightForWidth(self.width()) if self.width() else 0
+        self.table.setFixedHeight(min(max(high, 56), max(72, self.height() // 3)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_table()
 
     def _show_arrangement(self, _mode: str = "") -> None:
         mode = self._canvas.mode

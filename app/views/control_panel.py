@@ -50,6 +50,9 @@ class GenerateButton(QPushButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
+        used = self.fontMetrics().horizontalAdvance(self.text()) + self.iconSize().width() + tokens.GAP
+        if (self.width() - used) / 2 < 76:  # no room for the shortcut: the tooltip and the sheet have it
+            return
         look = theme.current()
         painter = QPainter(self)
         painter.setFont(look.font(tokens.FONT_CAPTION, 500))

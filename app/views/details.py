@@ -21,7 +21,7 @@ from app.models.studio import Studio
 from app.views import tokens
 from app.views.fields import icon_button
 from app.views.picture_images import to_image
-from app.views.words import class_name, model_title, seconds, solver_title
+from app.views.words import class_name, counted, model_title, seconds, solver_title
 from engine.messages import Catalogue, GenerateRequest, Pictures, Provenance, Result
 
 __all__ = ["DetailsDialog", "DetailsPanel", "Section", "facts_of_details", "facts_of_result"]
@@ -100,6 +100,10 @@ def _settings(catalogue: Catalogue | None, request: GenerateRequest) -> Section:
     return Section("Settings", tuple(facts))
 
 
+def _on_threads(threads: int) -> str:
+    return f", {counted(threads, 'thread')}" if threads else ""
+
+
 def _making(
     evaluations: int | None,
     evaluations_paper: int | None,
@@ -117,7 +121,7 @@ def _making(
     if provenance is not None:
         facts += [
             ("Computed on", f"{provenance.device_name} ({provenance.device})"),
-            ("Computed in", provenance.precision),
+            ("Computed in", provenance.precision + _on_threads(provenance.threads)),
             ("Through the network", ", ".join(map(str, provenance.batches)) + " at a time"),
             ("torch", provenance.torch),
             ("GENIE Studio", provenance.version),

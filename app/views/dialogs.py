@@ -27,7 +27,7 @@ from app.models.studio import Studio
 from app.views import theme, tokens
 from app.views.fields import CalmSlider, Choice, Segments
 from app.views.help import describe
-from app.views.words import class_name, counted
+from app.views.words import class_name, counted, model_title, solver_title
 
 __all__ = ["SCALES", "DroppedSettingsDialog", "ExportStepsDialog", "SaveDialog"]
 
@@ -420,7 +420,10 @@ class DroppedSettingsDialog(QDialog):
         grid.setVerticalSpacing(6)
         rows = [
             ("", "Now", "", "In the picture"),
-            *((r.label, r.current, "→", r.theirs) for r in self.diff.rows),
+            *(
+                (r.label, self._title(r.name, r.current), "→", self._title(r.name, r.theirs))
+                for r in self.diff.rows
+            ),
         ]
         for number, texts in enumerate(rows):
             for column, text in enumerate(texts):
@@ -431,9 +434,15 @@ class DroppedSettingsDialog(QDialog):
                 grid.addWidget(label, number, column)
             if number:
                 row = self.diff.rows[number - 1]
-                label.setAccessibleName(f"{row.label}: now {row.current}, in the picture {row.theirs}")
+                label.setAccessibleName(f"{row.label}: now {texts[1]}, in the picture {texts[3]}")
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(3, 1)
+
+    def _title(self, name: str, value: str) -> str:
+        """Models and solvers as a person calls them."""
+        if name in ("model", "guidance_model"):
+            return model_title(self._studio.catalogue, value)
+        return solver_title(self._studio.catalogue, value) if name == "solver" else value
 
     def _apply(self) -> None:
         self._studio.apply_settings(self.diff.request)

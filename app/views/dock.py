@@ -14,7 +14,10 @@ __all__ = ["Dock"]
 class Dock(QDockWidget):
     """Folds, splits and floats; `name` is what its place is remembered under."""
 
-    def __init__(self, name: str, title: str, content: QWidget, least: int) -> None:
+    def __init__(
+        self, name: str, title: str, content: QWidget, least: int, note: QLabel | None = None
+    ) -> None:
+        """`note` stands beside the title, say how many jobs wait."""
         super().__init__(title)
         self.setObjectName(name)
         self.setAllowedAreas(Qt.DockWidgetArea.LeftDockWidgetArea | Qt.DockWidgetArea.RightDockWidgetArea)
@@ -35,7 +38,11 @@ class Dock(QDockWidget):
         row = QHBoxLayout(head)
         row.setContentsMargins(tokens.GAP_LARGE, tokens.GAP_TINY, tokens.GAP_TINY, 0)
         row.setSpacing(0)
-        row.addWidget(label, 1)
+        row.addWidget(label)
+        if note is not None:
+            row.addSpacing(tokens.GAP)
+            row.addWidget(note)
+        row.addStretch(1)
         for button in (self.float_button, self.close_button):
             button.setProperty("kind", "tiny")
             button.setFixedSize(24, 24)

@@ -35,7 +35,7 @@ class GenerateRoom(QMainWindow):
         self.setCentralWidget(self.canvas)
         self.controls_dock = Dock("controls", "Controls", self.controls, 296)
         self.history_dock = Dock("history", "History", self.history, 176)
-        self.queue_dock = Dock("queue", "Queue", self.queue, 176)
+        self.queue_dock = Dock("queue", "Queue", self.queue, 176, self.queue.count)
         self._wanted = ""  # the layout to come back to; sizes mean something once there is a size
         self._laid_out = False
         self.reset_layout()

@@ -209,9 +209,11 @@ class HistoryPanel(QWidget):
         if len(ids) == 2:
             # The list has the newest first: the older of the two is A.
             self._studio.compare_records(ids[1], ids[0])
+        elif len(ids) == 1:
+            self._studio.compare_with_canvas(ids[0])
         else:
             self._studio.notice.emit(
-                "Select two pictures to compare them: Ctrl+click the second.", "info", None
+                "Select one picture to compare it with the canvas, or two to compare them.", "info", None
             )
 
     def save_selected(self) -> None:
@@ -337,7 +339,13 @@ class HistoryPanel(QWidget):
             ("reuse", "Use the seed", "", self.use_seed, one),
             None,
             ("star", "Star", ".", self.toggle_star, True),
-            ("compare", "Compare the two", "C", self.compare_selected, len(ids) == 2),
+            (
+                "compare",
+                "Compare with the canvas" if one else "Compare the two",
+                "C",
+                self.compare_selected,
+                len(ids) == 2 or (one and self._studio.canvas.pane() is not None),
+            ),
             ("info", "Details", "I", self.show_details, one),
             ("save", "Save…", "S", self.save_selected, True),
             None,

@@ -17,6 +17,7 @@ __all__ = ["ImageGrid", "best_columns"]
 
 _GAP = 8  # between two pictures, in widget pixels
 _MARGIN = 16
+_NARROW = 480  # widget pixels; a smaller view spends none on a margin
 _KEYS = (
     Qt.Key.Key_Left,
     Qt.Key.Key_Right,
@@ -119,9 +120,15 @@ class ImageGrid(ZoomView):
     def _px(self, length: float) -> int:
         return round(length * self.devicePixelRatioF())
 
+    def _room(self) -> QSize:
+        """What there is for the pictures."""
+        view = self.view_size()
+        margin = _MARGIN if min(view.width(), view.height()) >= self._px(_NARROW) else 2
+        return view - QSize(2 * self._px(margin), 2 * self._px(margin))
+
     def _arrange(self) -> None:
         """Choose the columns for the present size of the view."""
-        view = self.view_size() - QSize(2 * self._px(_MARGIN), 2 * self._px(_MARGIN))
+        view = self._room()
         gap = self._px(_GAP)
         self._columns = best_columns(max(self._count, 1), self._size, view, gap)
         rows = math.ceil(max(self._count, 1) / self._columns)
@@ -130,7 +137,7 @@ class ImageGrid(ZoomView):
             self._columns = max(1, (view.width() + gap) // (max(smallest, 1) + gap))
 
     def fit_zoom(self) -> float:
-        view = self.view_size() - QSize(2 * self._px(_MARGIN), 2 * self._px(_MARGIN))
+        view = self._room()
         gap = self._px(_GAP)
         rows = math.ceil(max(self._count, 1) / self._columns)
         width = view.width() - gap * (self._columns - 1)

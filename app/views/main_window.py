@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from app.models.settings import PRESETS
 from app.models.studio import Studio
 from app.views import theme, tokens
+from app.views.attention import Attention
 from app.views.dialogs import DroppedSettingsDialog
 from app.views.fields import NumberEntry
 from app.views.generate_room import GenerateRoom
@@ -78,7 +79,8 @@ class MainWindow(QMainWindow):
             foot=True,
         )
         self._lay_out()
-        self.notices = Notices(self)
+        self.notices = Notices(self, self._notice_area)
+        self.attention = Attention(self)
         self._connect()
         self._restore()
         self.generate_room.controls.model.card.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -126,6 +128,7 @@ class MainWindow(QMainWindow):
             "theme": self._flip_theme,
             "quit": self.close,
             "undo": self.undo,
+            "redo": self.redo,
             "paste": self.paste,
         }
         for name, do in commands.items():
@@ -137,7 +140,8 @@ class MainWindow(QMainWindow):
         self.models_page.used.connect(self._to_generate)
         studio.notice.connect(self.notices.show_notice)
         studio.title_changed.connect(self.setWindowTitle)
-        studio.work_finished.connect(self._on_work_finished)
+        studio.work_finished.connect(self.attention.tell)
+        studio.undo_list.taken_back.connect(self.notices.forget_undo)
         line.left.toggled.connect(room.show_controls)
         line.right.toggled.connect(room.show_history)
         for dock in (room.controls_dock, room.history_dock, room.queue_dock):
@@ -193,6 +197,11 @@ class MainWindow(QMainWindow):
         self.rooms.setCurrentIndex(self._names.index(name))
         self.rail.show_room(name)
         self._show_switches()
+        self.notices.place()
+
+    def _notice_area(self) -> QWidget:
+        """Where messages may lie: over the pictures, or over the room where there are none."""
+        return self.generate_room.canvas.stack if self.room == "generate" else self.rooms
 
     @Slot()
     def _to_generate(self) -> None:
@@ -297,22 +306,39 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def undo(self) -> None:
-        """Undo typing where something is typed, else what the newest message offers to take back."""
+        """Undo typing where something is typed, else what was done last."""
         focused = QApplication.focusWidget()
         if isinstance(focused, QLineEdit) and focused.isUndoAvailable():
             focused.undo()
-        elif not self.notices.undo_last():
+        elif self.studio.undo() is None and not self.notices.undo_last():
             self.studio.notice.emit("There is nothing to undo.", "info", None)
+
+    @Slot()
+    def redo(self) -> None:
+        """Type again, or do again, what was taken back last."""
+        focused = QApplication.focusWidget()
+        if isinstance(focused, QLineEdit) and focused.isRedoAvailable():
+            focused.redo()
+        elif self.studio.redo() is None:
+            self.studio.notice.emit("There is nothing to redo.", "info", None)
 
     @Slot()
     def paste(self) -> None:
         """Paste text where it is typed, else read the settings of the picture file on the clipboard."""
         focused = QApplication.focusWidget()
-        path = _picture_in(QGuiApplication.clipboard().mimeData())
+        data = QGuiApplication.clipboard().mimeData()
+        path = _picture_in(data)
         if path is not None:
             self.open_picture(path)
         elif isinstance(focused, QLineEdit):
             focused.paste()
+        elif data is not None and data.hasImage():
+            self.studio.notice.emit(
+                "The picture on the clipboard has no settings to read: only its file carries them. Copy the "
+                "file in your file manager, or drop it on the window.",
+                "care",
+                None,
+            )
         else:
             self.studio.notice.emit(
                 "There is no picture file on the clipboard. Copy one in your file manager first.",
@@ -341,13 +367,6 @@ class MainWindow(QMainWindow):
             self.dropped.open()
 
     # --- end
-
-    @Slot(str)
-    def _on_work_finished(self, words: str) -> None:
-        """Long work is done: ask for attention when the person looks elsewhere."""
-        if not self.isActiveWindow():
-            QApplication.alert(self)
-            self.status_line.setAccessibleDescription(words)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self.studio.would_lose_work and not self._close_anyway:

@@ -1,10 +1,10 @@
-"""Short messages over the foot of the window, with Undo where something can be taken back."""
+"""Short messages at the foot of the pictures, with Undo where something can be taken back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.views import icons, theme, tokens
@@ -21,7 +21,7 @@ _ICONS = {
 }
 _WORDS = {"info": "Note", "good": "Done", "care": "Take care", "bad": "Problem"}
 _MOST = 3
-_WIDTH = 420
+_WIDEST = 480
 
 
 class Notice(QFrame):
@@ -59,7 +59,6 @@ class Notice(QFrame):
             row.addWidget(self.undo)
         self.close_button = icon_button("close", "Close this message", "Close this message.")
         row.addWidget(self.close_button)
-        self.setFixedWidth(_WIDTH)
         self.timer = QTimer(self, singleShot=True, interval=tokens.NOTICE_STAYS)
 
     def event(self, event: QEvent) -> bool:
@@ -71,17 +70,23 @@ class Notice(QFrame):
 
 
 class Notices(QWidget):
-    """The messages, newest at the bottom, over the lower right of `parent`. Problems stay until closed."""
+    """The messages, newest at the bottom. Problems stay until closed.
 
-    def __init__(self, parent: QWidget) -> None:
+    They lie at the foot of what `area` answers, so that they cover no control, no list and no line
+    that tells how far something is.
+    """
+
+    def __init__(self, parent: QWidget, area: Callable[[], QWidget] | None = None) -> None:
         super().__init__(parent)
         self.setProperty("panel", "plain")
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(tokens.GAP)
         self.shown: list[Notice] = []
-        parent.installEventFilter(self)
-        theme.current().changed.connect(self._place)
+        self._area = area or (lambda: parent)
+        self._watched: QWidget | None = None
+        self._watch(parent)
+        theme.current().changed.connect(self.place)
         self.hide()
 
     @Slot(str, str, object)
@@ -100,10 +105,9 @@ class Notices(QWidget):
         self._column.addWidget(notice)
         if kind != "bad":
             notice.timer.start()
-        notice.setFixedHeight(_height(notice))
         while len(self.shown) > _MOST:
             self.dismiss(self.shown[0])
-        self._place()
+        self.place()
 
     def dismiss(self, notice: Notice) -> None:
         if notice in self.shown:
@@ -112,11 +116,18 @@ class Notices(QWidget):
             self._column.removeWidget(notice)
             notice.hide()
             notice.deleteLater()
-            self._place()
+            self.place()
 
     def dismiss_all(self) -> None:
         for notice in list(self.shown):
             self.dismiss(notice)
+
+    @Slot(object)
+    def forget_undo(self, undo: object) -> None:
+        """It was taken back another way: the message that offered it goes."""
+        for notice in list(self.shown):
+            if notice.do_undo is undo:
+                self.dismiss(notice)
 
     def undo_last(self) -> bool:
         """Take back what the newest message with Undo told; False if there is none."""
@@ -151,26 +162,40 @@ class Notices(QWidget):
         if (notice := self._of_sender()) is not None:
             self._undo(notice)
 
+    def _watch(self, widget: QWidget) -> None:
+        if widget is not self._watched:
+            if self._watched is not None and self._watched is not self.parentWidget():
+                self._watched.removeEventFilter(self)
+            self._watched = widget
+            widget.installEventFilter(self)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize:
-            self._place()
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide):
+            self.place()
         return super().eventFilter(watched, event)
 
     @Slot()
-    def _place(self) -> None:
+    def place(self) -> None:
+        """Put the messages where they belong, as large as their words need."""
         host = self.parentWidget()
         if not self.shown or host is None:
             self.hide()
             return
-        height = sum(_height(n) for n in self.shown)
-        height += tokens.GAP * (len(self.shown) - 1)
-        margin = tokens.GAP_LARGE
-        self.setGeometry(host.width() - _WIDTH - margin, host.height() - height - margin - 29, _WIDTH, height)
+        area = self._area()
+        self._watch(area)
+        margin = tokens.GAP
+        width = min(_WIDEST, area.width() - 2 * margin)
+        height = tokens.GAP * (len(self.shown) - 1)
+        for notice in self.shown:
+            notice.setFixedSize(width, _height(notice, width))
+            height += notice.height()
+        corner = area.mapTo(host, QPoint((area.width() - width) // 2, area.height() - height - margin))
+        self.setGeometry(corner.x(), corner.y(), width, height)
         self.show()
         self.raise_()
 
 
-def _height(notice: Notice) -> int:
+def _height(notice: Notice, width: int) -> int:
     layout = notice.layout()
     assert layout is not None
-    return max(layout.totalHeightForWidth(_WIDTH), 40)
+    return max(layout.totalHeightForWidth(width), 40)

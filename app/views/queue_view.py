@@ -268,7 +268,7 @@ class QueuePanel(QWidget):
         self.list = _JobList()
         self.list.setModel(self._queue)
         self.list.setItemDelegate(_JobDelegate(studio, self.list))
-        self.count = QLabel()
+        self.count = QLabel()  # shown beside the title of the panel
         self.count.setProperty("role", "caption")
         self.edit = icon_button("edit", "Edit", "Put its settings beside the canvas, to change them (Return)")
         self.up = icon_button("arrow-up", "Earlier", "Let it run earlier (Alt+Up)")
@@ -283,10 +283,7 @@ class QueuePanel(QWidget):
         self.editing = QWidget()
         self.commit = QPushButton("Put back")
         self.cancel_edit = QPushButton("Cancel")
-        self.empty = QLabel(
-            "Nothing waits. Press Generate while something runs, and it is queued here with its settings as "
-            "they are then."
-        )
+        self.empty = QLabel("Nothing waits. What you generate while something runs is queued here.")
         self._build()
         self._connect()
         self._refresh()
@@ -295,13 +292,13 @@ class QueuePanel(QWidget):
         head = QHBoxLayout()
         head.setContentsMargins(12, 4, 8, 0)
         head.setSpacing(0)
-        head.addWidget(self.count, 1)
+        head.addStretch(1)
         for button in (self.edit, self.up, self.down, self.remove, self.stop, self.tidy):
             head.addWidget(button)
         self.editing.setProperty("panel", "card")
         self.editing.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        words = QLabel("Its settings are beside the canvas. Change them, then put them back.")
-        words.setWordWrap(True)
+        words = QLabel("Editing this job")
+        words.setToolTip("Its settings are beside the canvas. Change them, then put them back.")
         self.commit.setProperty("kind", "primary")
         describe(self.commit, "Put back", "Give the changed settings to the waiting job.")
         describe(self.cancel_edit, "Cancel", "Leave the waiting job as it was.")

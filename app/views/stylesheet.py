@@ -32,9 +32,12 @@ QMainWindow::separator:hover {{ background: {c.accent}; }}
 QSplitter::handle {{ background: {c.line}; }}
 QSplitter::handle:hover {{ background: {c.accent}; }}
 
+QDialog {{ border: 1px solid {c.line}; }}
+
 QLabel {{ background: transparent; }}
 QLabel[role="quiet"] {{ color: {c.quiet}; }}
 QLabel[role="caption"] {{ color: {c.quiet}; font-size: {t.FONT_CAPTION}px; }}
+QLabel[role="small"] {{ font-size: {t.FONT_CAPTION}px; }}
 QLabel[role="title"] {{ font-size: {t.FONT_TITLE}px; font-weight: 600; }}
 QLabel[role="strong"] {{ font-weight: 600; }}
 QLabel[role="hero"] {{ font-size: {t.FONT_HERO}px; font-weight: 600; }}
@@ -78,7 +81,7 @@ QPushButton[kind="icon"]:checked:focus, QToolButton[kind="icon"]:checked:focus
 QPushButton[kind="square"] {{ padding: 0; }}
 QPushButton[kind="danger"] {{ color: {c.bad}; }}
 QPushButton[kind="fold"] {{ background: transparent; border: 1px solid transparent; text-align: left;
-    padding: 0; font-weight: 600; }}
+    padding: 0 2px; font-weight: 600; }}
 QPushButton[kind="fold"]:hover {{ background: {c.rail_hover}; }}
 QPushButton[kind="fold"]:focus {{ border-color: {c.accent}; }}
 QPushButton[kind="fold"]:checked {{ background: transparent; border-color: transparent; }}

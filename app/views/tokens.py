@@ -192,3 +192,5 @@ FIRST_WINDOW = (1280, 800)
 
 MOTION = 120
 NOTICE_STAYS = 8000
+PLAY_STEP = 160  # ms a step is shown when the steps are played
+PLAY_STEP_STILL = 800  # the same where no movement is wanted

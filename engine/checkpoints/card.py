@@ -141,6 +141,18 @@ _MODEL_FIELDS = {
 _SCHEDULE_FIELDS = {"beta_min": _number(1e-6, 100.0), "beta_d": _number(1e-6, 1000.0)}
 _DATA_FIELDS = {"name": _TEXT, "licence": _TEXT, "note": _TEXT}
 
+# What the published architectures have in common.
+_PUBLISHED_FIELDS = {
+    "image_size": _SIZE,
+    "channels": _one_of((1, 3)),
+    "classes": _one_of((0,)),
+    "widths": _list_of("a list of 1 to 12 multiples of 32", lambda v: _WIDTH.ok(v) and v % 32 == 0, 1, 12),
+    "blocks": _whole(1, 64),
+    "attention": _list_of("a list of true and false, one a width", _BOOLEAN.ok, 1, 12),
+}
+_TIME_SCALE = {"time_scale": _number(1e-6, 1e6)}
+_HEAD_CHANNELS = {"head_channels": _whole(1, 1024)}
+
 # The settings of each architecture, by kind. They repeat the fields of its config class, which
 # can't be asked here because it lives beside torch; a test holds the two together.
 NETWORK_FIELDS: dict[str, dict[str, _Rule]] = {
@@ -154,7 +166,11 @@ NETWORK_FIELDS: dict[str, dict[str, _Rule]] = {
         "attention": _list_of("a list of true and false, one a width", _BOOLEAN.ok, 1, 8),
         "embedding": _WIDTH,
         "dropout": _number(0.0, 1.0),
-    }
+    },
+    "ddpm": {**_PUBLISHED_FIELDS, **_TIME_SCALE},
+    "ncsnpp": {**_PUBLISHED_FIELDS, **_TIME_SCALE},
+    "adm": {**_PUBLISHED_FIELDS, "classes": _whole(0, 100_000), **_HEAD_CHANNELS},
+    "adm-upsampler": {**_PUBLISHED_FIELDS, **_HEAD_CHANNELS, "low_resolution": _SIZE},
 }
 HEAD_FIELDS: dict[str, dict[str, _Rule]] = {
     "compact": {
@@ -163,7 +179,15 @@ HEAD_FIELDS: dict[str, dict[str, _Rule]] = {
         "features": _WIDTH,
         "embedding": _WIDTH,
         "width": _WIDTH,
-    }
+    },
+    "published": {
+        "channels": _one_of((1, 3)),
+        "features": _WIDTH,
+        "embedding": _WIDTH,
+        "width": _WIDTH,
+        "conditioned": _BOOLEAN,
+        "normalized": _BOOLEAN,
+    },
 }
 _PART_FIELDS = {"weights": _FILE, "sha256": _HASH}
 
@@ -242,7 +266,13 @@ def _parse_card(path: Path, text: str) -> Card:
         head_table = _Table(path, "head", document["head"])
         head = head_table.part(HEAD_FIELDS)
         _check_head(head_table, head, network)
-    schedule = _Table(path, "schedule", document.get("schedule")).take_all(_SCHEDULE_FIELDS)
+    schedule_table = _Table(path, "schedule", document.get("schedule"))
+    schedule = schedule_table.take_all(_SCHEDULE_FIELDS)
+    if network.kind != "compact":
+        # These embed time itself, found from gamma by the one schedule they were published with.
+        for key, needed in (("beta_min", Card.beta_min), ("beta_d", Card.beta_d)):
+            if schedule[key] != needed:
+                raise schedule_table.complain(key, f"{needed}, as for every published network,")
     data = _Table(path, "data", document.get("data", {"name": "", "licence": "", "note": ""}))
     return Card(
         **{**model, "classes": tuple(model["classes"])},
@@ -273,26 +303,39 @@ def _check_network(table: _Table, network: Part, model: Mapping[str, Any]) -> No
     ):
         if config[key] != promised:
             raise table.complain(key, f"{promised}, as [model] says,")
-    if network.kind == "compact":
-        if len(config["attention"]) != len(config["widths"]):
-            raise table.complain("attention", "one true or false a width")
-        smallest = config["patch"] * 2 ** (len(config["widths"]) - 1)
-        if config["image_size"] % smallest:
-            raise table.complain("patch", f"an image size that {smallest} divides")
+    if len(config["attention"]) != len(config["widths"]):
+        raise table.complain("attention", "one true or false a width")
+    smallest = config.get("patch", 1) * 2 ** (len(config["widths"]) - 1)
+    if config["image_size"] % smallest:
+        raise table.complain(
+            "patch" if "patch" in config else "image_size", f"an image size that {smallest} divides"
+        )
+    if network.kind.startswith("adm"):
+        # The middle attends as well, at the last width.
+        attends = (*config["attention"], True)
+        attended = [w for w, a in zip((*config["widths"], config["widths"][-1]), attends, strict=True) if a]
+        if any(width % config["head_channels"] for width in attended):
+            raise table.complain("head_channels", "a number that divides each width with attention")
+    if network.kind == "adm-upsampler" and config["low_resolution"] >= config["image_size"]:
+        raise table.complain("low_resolution", "a smaller size than that of the image")
 
 
 def _check_head(table: _Table, head: Part, network: Part) -> None:
     """The head works on what its network hands over."""
-    if head.kind == network.kind == "compact":
-        config = network.config
-        for key, needed in (
-            ("channels", config["channels"]),
-            ("patch", config["patch"]),
-            ("features", config["widths"][0]),
-            ("embedding", config["embedding"]),
-        ):
-            if head.config[key] != needed:
-                raise table.complain(key, f"{needed}, as in [network],")
+    config = network.config
+    width = config["widths"][0]
+    if network.kind == "compact":
+        kind, embedding = "compact", config["embedding"]
+        special: tuple[tuple[str, object], ...] = (("patch", config["patch"]),)
+    else:
+        kind, embedding = "published", 4 * width
+        special = (("conditioned", network.kind == "adm-upsampler"),)
+    if head.kind != kind:
+        raise table.complain("kind", f"{kind}, the head of such a network,")
+    common = (("channels", config["channels"]), ("features", width), ("embedding", embedding))
+    for key, needed in (*common, *special):
+        if head.config[key] != needed:
+            raise table.complain(key, f"{needed}, as in [network],")
 
 
 # --- writing ----------------------------------------------------------------------------------

@@ -63,5 +63,5 @@ def describe_foreign(keys: Iterable[str]) -> str:
         return known
     if not keys:
         return "no weights"
-    first = ", ".join(keys[:3])
+    first = ", ".join(key[:100] for key in keys[:3])
     return f"another network (its first weights are called {first})"

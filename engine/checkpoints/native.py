@@ -18,8 +18,12 @@ from torch import Tensor, nn
 from engine.checkpoints.card import CARD, Card, Part, card_to_toml, read_card
 from engine.errors import BadCheckpoint, UnusableFolder
 from engine.files import write_atomically
+from engine.networks.adm import ADM, ADMConfig, ADMUpsampler, ADMUpsamplerConfig
 from engine.networks.compact import CompactConfig, CompactUNet
+from engine.networks.ddpm import DDPM, DDPMConfig
 from engine.networks.head import CompactHead, CompactHeadConfig
+from engine.networks.ncsnpp import NCSNpp, NCSNppConfig
+from engine.networks.published_head import PublishedHead, PublishedHeadConfig
 
 __all__ = ["HEADS", "NETWORKS", "config_of", "load_head", "load_network", "read_card", "save_model"]
 
@@ -27,9 +31,14 @@ __all__ = ["HEADS", "NETWORKS", "config_of", "load_head", "load_network", "read_
 # fields in card.py.
 NETWORKS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     "compact": lambda config: CompactUNet(CompactConfig(**config)),
+    "ddpm": lambda config: DDPM(DDPMConfig(**config)),
+    "ncsnpp": lambda config: NCSNpp(NCSNppConfig(**config)),
+    "adm": lambda config: ADM(ADMConfig(**config)),
+    "adm-upsampler": lambda config: ADMUpsampler(ADMUpsamplerConfig(**config)),
 }
 HEADS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     "compact": lambda config: CompactHead(CompactHeadConfig(**config)),
+    "published": lambda config: PublishedHead(PublishedHeadConfig(**config)),
 }
 _STORED = (torch.float16, torch.bfloat16, torch.float32)
 

@@ -22,7 +22,7 @@ from engine.checkpoints.layouts import Row, place, rows_of
 from engine.checkpoints.recognise import PublishedModel, Recognised, build, recognise
 from engine.errors import BadCheckpoint
 
-__all__ = ["PublishedFile", "fill", "pair", "published_tensors", "read_published"]
+__all__ = ["PublishedFile", "fill", "our_tensors", "pair", "read_published"]
 
 _PREFIX = "module."
 _MOST_ENTRIES = 20_000
@@ -57,25 +57,34 @@ def read_published(path: Path) -> PublishedFile:
     return file
 
 
-def published_tensors(file: PublishedFile, network: nn.Module) -> Iterator[tuple[Row, Tensor]]:
-    """Each row of the network's layout with its tensor, averaged where the file has averages.
+def our_tensors(file: PublishedFile, network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Each tensor of our network, float32, made of those of the file; averaged where they are.
 
-    Values that are not finite are a `BadCheckpoint`.
+    `network` is built from `file.what.config` and may stand on the meta device: one tensor at a
+    time is in memory. Values that are not finite are a `BadCheckpoint`.
     """
+    rows = rows_of(network)
     averages = iter(file.ema or ())
-    for row in rows_of(network):
-        averaged = file.ema is not None and not row.frozen
-        tensor = next(averages) if averaged else file.state[row.key]
-        if not bool(tensor.isfinite().all()):
-            raise _bad(file.path, f"{row.key} holds values that are not numbers. Get the file again.")
-        yield row, tensor
+    averaged = file.ema is not None
+    theirs = {row.key: next(averages) if averaged and not row.frozen else file.state[row.key] for row in rows}
+    needed: dict[str, list[Row]] = {}
+    for row in rows:
+        needed.setdefault(row.ours, []).append(row)
+    for name, value in network.state_dict().items():
+        tensor = torch.empty(value.shape)
+        for row in needed[name]:
+            place(row, theirs[row.key], {name: tensor})
+            if not bool(theirs[row.key].isfinite().all()):
+                raise _bad(file.path, f"{row.key} holds values that are not numbers. Get the file again.")
+        yield name, tensor
 
 
+@torch.no_grad()
 def fill(network: nn.Module, file: PublishedFile) -> None:
     """Put the file's weights into a network or head built from `file.what.config`."""
     state = network.state_dict()
-    for row, tensor in published_tensors(file, network):
-        place(row, tensor, state)
+    for name, tensor in our_tensors(file, network):
+        state[name].copy_(tensor)
 
 
 def pair(network: PublishedFile, head: PublishedFile) -> tuple[PublishedModel, ...]:
@@ -116,6 +125,8 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 def _check_container(path: Path) -> bool:
     """Is it a zip archive (torch's own format since 1.6)? The words for what can't be either."""
+    if path.exists() and not path.is_file():
+        raise _bad(path, "it is not a file.")
     try:
         with path.open("rb") as file:
             start = file.read(512)

@@ -31,13 +31,18 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """One of the seven: what its files hold and what its network predicts."""
+    """One of the seven: what its files hold, what its network predicts and learnt from.
+
+    `word` is one that a folder or file of this model is likely to be named with.
+    """
 
     name: str
     title: str
     network: NetworkConfig
     head: PublishedHeadConfig
     prediction: str
+    data: str
+    word: str
 
 
 _HEAD_128 = PublishedHeadConfig()
@@ -47,22 +52,26 @@ _CATS = ADMConfig(
 )
 
 PUBLISHED = (
-    PublishedModel("cifar10", "CIFAR-10", NCSNppConfig(), _HEAD_128, "eps"),
-    PublishedModel("bedroom128", "LSUN Bedrooms", DDPMConfig(), _HEAD_128, "eps"),
+    PublishedModel("cifar10", "CIFAR-10", NCSNppConfig(), _HEAD_128, "eps", "CIFAR-10", "cifar"),
     PublishedModel(
-        "church128", "LSUN Church-Outdoor", DDPMConfig(), replace(_HEAD_128, normalized=True), "eps"
+        "bedroom128", "LSUN Bedrooms", DDPMConfig(), _HEAD_128, "eps", "LSUN Bedrooms", "bedroom"
     ),
-    PublishedModel("imagenet64", "ImageNet 64", ADMConfig(), _HEAD_192, "eps"),
-    PublishedModel("imagenet64-cond", "ImageNet 64 with classes", ADMConfig(classes=1000), _HEAD_192, "eps"),
-    PublishedModel("cats128", "AFHQ-v2 cats", _CATS, _HEAD_192, "v"),
     PublishedModel(
-        "cats-upsampler",
-        "AFHQ-v2 cats, 128 to 512",
-        ADMUpsamplerConfig(),
-        PublishedHeadConfig(features=96, embedding=384, width=96, conditioned=True),
-        "v",
+        "church128", "LSUN Church-Outdoor", DDPMConfig(), replace(_HEAD_128, normalized=True), "eps",
+        "LSUN Church-Outdoor", "church",
     ),
-)
+    PublishedModel("imagenet64", "ImageNet 64", ADMConfig(), _HEAD_192, "eps", "ImageNet", "imagenet"),
+    PublishedModel(
+        "imagenet64-cond", "ImageNet 64 with classes", ADMConfig(classes=1000), _HEAD_192, "eps",
+        "ImageNet", "imagenet",
+    ),
+    PublishedModel("cats128", "AFHQ-v2 cats", _CATS, _HEAD_192, "v", "AFHQ-v2 cats", "cat"),
+    PublishedModel(
+        "cats-upsampler", "AFHQ-v2 cats, 128 to 512", ADMUpsamplerConfig(),
+        PublishedHeadConfig(features=96, embedding=384, width=96, conditioned=True), "v",
+        "AFHQ-v2 cats", "upsampler",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,8 @@ def differences(shapes: Shapes, config: NetworkConfig | PublishedHeadConfig) -> 
     for word, keys in (("missing ", missing), ("unknown ", unknown), ("", other)):
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            said.append(word + ", ".join(keys[:3]) + more)
+            # A hostile file may have keys of any length.
+            said.append(word + ", ".join(key[:100] for key in keys[:3]) + more)
     return "; ".join(said)
 
 
@@ -152,13 +162,14 @@ def _known(config: NetworkConfig | PublishedHeadConfig) -> Recognised:
         if models:
             return Recognised(config, models, True)
         kind = (config.conditioned, config.normalized)
-        alike = (m for m in PUBLISHED if (m.head.conditioned, m.head.normalized) == kind)
-        return Recognised(config, tuple(alike), False)
+        like = tuple(m for m in PUBLISHED if (m.head.conditioned, m.head.normalized) == kind)
+        return Recognised(config, like or PUBLISHED, False)
     for model in PUBLISHED:
         if _visible(model.network) == _visible(config):
             same = tuple(other for other in PUBLISHED if other.network == model.network)
             return Recognised(model.network, same, True)
-    return Recognised(config, tuple(m for m in PUBLISHED if _kind(m.network) == _kind(config)), False)
+    alike = tuple(m for m in PUBLISHED if _kind(m.network) == _kind(config))
+    return Recognised(config, alike or tuple(m for m in PUBLISHED if type(m.network) is type(config)), False)
 
 
 def _visible(config: NetworkConfig) -> tuple[object, ...]:
@@ -168,7 +179,9 @@ def _visible(config: NetworkConfig) -> tuple[object, ...]:
 
 def _kind(config: NetworkConfig) -> tuple[object, ...]:
     """What the published networks of one architecture differ in, but for their size."""
-    return type(config), config.classes > 0, sum(config.attention)
+    # ImageNet's attend at one resolution, the cats' at several.
+    several = isinstance(config, ADMConfig) and sum(config.attention) > 1
+    return type(config), config.classes > 0, several
 
 
 def _nearest(shapes: Shapes) -> tuple[str, PublishedModel, str] | None:

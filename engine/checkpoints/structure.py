@@ -79,7 +79,7 @@ def _ncsnpp(shapes: _Shapes) -> NCSNppConfig:
     widths = tuple(shapes[f"all_modules.{start}.Conv_0.weight"][0] for start in starts)
     attention = tuple(f"all_modules.{start + 1}.NIN_0.W" in shapes for start in starts)
     size = 16 << attention.index(True) if any(attention) else 2 << len(widths)
-    blocks = (ends[0] - 3) // (2 if attention[0] else 1) if ends else 1
+    blocks = (ends[0] - 3) // (2 if attention[0] else 1)
     return NCSNppConfig(size, shapes["all_modules.2.weight"][1], 0, widths, blocks, attention)
 
 

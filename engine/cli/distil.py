@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from pathlib import Path
+from threading import Event as ThreadEvent
 
 from engine.cli.command import Command, Namespace
 from engine.cli.console import Console
@@ -40,15 +41,18 @@ def _run(arguments: Namespace, console: Console) -> int:
 
     prepare_folder(run.out)
 
+    cancelled = ThreadEvent()
     steps = distil_head(
         run.recipe, network, images, labels, run.out,
         seed=arguments.seed, steps=arguments.steps, resume=arguments.resume,
-        device=run.device, report_every=arguments.report_every,
+        device=run.device, report_every=arguments.report_every, cancelled=cancelled,
     )  # fmt: skip
-    last = follow(steps, console, f"Go on with `genie distil {arguments.name} --out {run.out} --resume`.")
+    last = follow(
+        steps, cancelled, console, f"Go on with `genie distil {arguments.name} --out {run.out} --resume`."
+    )
     model = arguments.model or run.out / "model"
     console.progress(f"Writing {model}")
-    write_model(run.recipe, run.out, model)
+    write_model(run.recipe, run.out, model, run.device)
     _write_sample(model)
     console.say(f"Distilled the head of {arguments.name}; the model is in {model}.")
     console.say(f"Models in {user_folder()} can be chosen in the window and by name.")

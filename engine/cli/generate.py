@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import random
-import signal
 import threading
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.classes import class_name, pick_classes, pick_labels
 from engine.cli.command import Command, Namespace, number, whole
 from engine.cli.console import Console, duration
+from engine.cli.interrupt import stop_on_interrupt
 from engine.errors import BadRequest, EngineError, UnknownName
 from engine.messages import (
     DEVICES,
@@ -27,6 +26,7 @@ from engine.messages import (
     Control,
     GenerateRequest,
     Loading,
+    ModelInfo,
     Notice,
     Progress,
     Provenance,
@@ -35,11 +35,13 @@ from engine.messages import (
 from engine.solvers import solver_infos
 
 if TYPE_CHECKING:
+    from engine.cli.saving import Saver
     from engine.images import SavedSettings
+    from engine.tasks import Engine
 
 __all__ = ["COMMAND", "make_request"]
 
-_STOPPED = 130
+_OUT_OF_MEMORY, _STOPPED = 2, 130
 _RANDOM_SEEDS = 2**32  # short enough to be read out
 
 
@@ -63,7 +65,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         dest="source",
         type=Path,
         metavar="FILE",
-        help="make the image of this file again; no other setting",
+        help="make the image of this file again; no other setting but --device",
     )
     how = parser.add_argument_group("how")
     how.add_argument("--solver", default="genie", metavar="NAME", help=solvers)
@@ -138,6 +140,8 @@ def _run(arguments: Namespace, console: Console) -> int:
     if arguments.source is not None:
         settings = _read_source(arguments)
         request, only = settings.repeat()
+        if arguments.device != "auto":
+            request = dataclasses.replace(request, device=arguments.device)
         made_by = settings.provenance
     else:
         request = make_request(arguments, catalogue)
@@ -146,30 +150,24 @@ def _run(arguments: Namespace, console: Console) -> int:
     model = catalogue.model(request.model)
     prepare_folder(arguments.out)
 
-    result, stopped = _compute(request, console)
-    if made_by is not None and not _alike(made_by, result.provenance):
-        console.note(
-            f"{arguments.source} was made on {made_by.device_name} with torch {made_by.torch}; "
-            "here the image may differ by rounding."
-        )
-    saver = Saver(arguments.out, arguments.format, model, result)
-    shown = (
-        range(result.pictures.count) if only is None else range(only, min(only + 1, result.pictures.count))
-    )
-    files = []
-    for index in shown:
-        path = saver.save(index)
-        label = result.request.labels[index]
-        files.append(
-            {
-                "path": str(path),
-                "seed": result.request.seeds[index],
-                "label": label,
-                "class": class_name(model, label),
-            }
-        )
-    grid = saver.save_grid(shown) if arguments.grid and files else None
+    console.progress("Starting")
+    from engine.tasks import Engine
 
+    cancelled = threading.Event()
+    with stop_on_interrupt(cancelled):
+        result = _compute(Engine(), request, cancelled, console)
+        if made_by is not None and not _alike(made_by, result.provenance):
+            console.note(
+                f"{arguments.source} was made on {made_by.device_name} with torch {made_by.torch}; "
+                "here the image may differ by rounding."
+            )
+        saver = Saver(arguments.out, arguments.format, model, result)
+        count = result.pictures.count
+        shown = range(count) if only is None else range(only, min(only + 1, count))
+        files = _save(saver, shown, result, model)
+        grid = saver.save_grid(shown) if arguments.grid and files else None
+
+    stopped = not result.complete and cancelled.is_set()
     if stopped:
         console.note(f"Stopped. {len(files)} of {request.count} images were finished and are kept.")
     if files:
@@ -186,7 +184,7 @@ def _run(arguments: Namespace, console: Console) -> int:
         console.say(f"  {grid}")
     console.result(
         {
-            "complete": not stopped,
+            "complete": result.complete,
             "request": dataclasses.asdict(request),
             "files": files,
             "grid": str(grid) if grid else None,
@@ -197,11 +195,27 @@ def _run(arguments: Namespace, console: Console) -> int:
             "notices": list(result.notices),
         }
     )
-    return _STOPPED if stopped else 0
+    if stopped:
+        return _STOPPED
+    return 0 if result.complete else _OUT_OF_MEMORY  # a notice has said why
 
 
-# What goes with --from: where the image goes, not what it is.
-_BESIDE_SOURCE = ("source", "out", "format", "grid", "json")
+def _save(saver: Saver, indices: Iterable[int], result: Result, model: ModelInfo) -> list[dict[str, object]]:
+    """Write these images; what `--json` tells of each. An error tells how many came before it."""
+    files: list[dict[str, object]] = []
+    try:
+        for index in indices:
+            path, label = saver.save(index), result.request.labels[index]
+            seed = result.request.seeds[index]
+            files.append({"path": str(path), "seed": seed, "label": label, "class": class_name(model, label)})
+    except EngineError as error:
+        error.details = f"{len(files)} of {result.pictures.count} images were saved before."
+        raise
+    return files
+
+
+# What goes with --from: where the image is made and goes, not what it is.
+_BESIDE_SOURCE = ("source", "device", "out", "format", "grid", "json")
 
 
 def _read_source(arguments: Namespace) -> SavedSettings:
@@ -224,27 +238,25 @@ def _alike(one: Provenance, other: Provenance) -> bool:
     return (one.device_name, one.precision, one.torch) == (other.device_name, other.precision, other.torch)
 
 
-def _compute(request: GenerateRequest, console: Console) -> tuple[Result, bool]:
-    """Run the request and show how it goes; the result, and whether it was stopped."""
-    from engine.tasks import Engine
-
-    console.progress("Starting")
-    control = Control(keep_steps=False)
+def _compute(
+    engine: Engine, request: GenerateRequest, cancelled: threading.Event, console: Console
+) -> Result:
+    """Run the request and show how it goes."""
+    control = Control(cancelled, keep_steps=False)
     result: Result | None = None
-    with _stop_on_interrupt(control.cancelled):
-        for event in Engine().run(request, control):
-            match event:
-                case Loading():
-                    console.progress(f"Loading {event.model}: {event.fraction:.0%}")
-                case Progress():
-                    console.progress(_describe(event, request.count), last=event.seconds_left <= 0)
-                case Notice():
-                    console.note(event.message)
-                case Result():
-                    result = event
+    for event in engine.run(request, control):
+        match event:
+            case Loading():
+                console.progress(f"Loading {event.model}: {event.fraction:.0%}")
+            case Progress():
+                console.progress(_describe(event, request.count), last=event.seconds_left <= 0)
+            case Notice():
+                console.note(event.message)
+            case Result():
+                result = event
     if result is None:
         raise EngineError("The engine ended without a result.")
-    return result, not result.complete
+    return result
 
 
 def _describe(event: Progress, count: int) -> str:
@@ -253,29 +265,6 @@ def _describe(event: Progress, count: int) -> str:
         f"image {images} of {count}  step {event.step}/{event.steps}  "
         f"evaluation {event.evaluations}/{event.evaluations_total}  {duration(event.seconds_left)} left"
     )
-
-
-@contextlib.contextmanager
-def _stop_on_interrupt(cancelled: threading.Event) -> Iterator[None]:
-    """The first Ctrl+C stops after the evaluation that runs, so that what is finished is saved.
-
-    The second one is the usual KeyboardInterrupt.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(number: int, frame: object) -> None:
-        del number, frame
-        cancelled.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 COMMAND = Command(

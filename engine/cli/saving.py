@@ -18,6 +18,8 @@ __all__ = ["Saver", "file_name", "prepare_folder"]
 
 def prepare_folder(folder: Path) -> None:
     """Make the folder and try it, before anything is computed for it."""
+    if folder.is_file():
+        raise UnusableFolder(f"{folder} is a file. Choose a folder for what is made.", field="out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from pathlib import Path
+from threading import Event as ThreadEvent
 
 from engine.cli.command import Command, Namespace
 from engine.cli.console import Console
@@ -31,12 +32,15 @@ def _run(arguments: Namespace, console: Console) -> int:
 
     prepare_folder(run.out)
 
+    cancelled = ThreadEvent()
     steps = train_network(
         run.recipe, images, labels, run.out,
         seed=arguments.seed, steps=arguments.steps, resume=arguments.resume,
-        device=run.device, report_every=arguments.report_every,
+        device=run.device, report_every=arguments.report_every, cancelled=cancelled,
     )  # fmt: skip
-    last = follow(steps, console, f"Go on with `genie train {arguments.name} --out {run.out} --resume`.")
+    last = follow(
+        steps, cancelled, console, f"Go on with `genie train {arguments.name} --out {run.out} --resume`."
+    )
     console.say(f"Trained {arguments.name}: {checkpoint}")
     console.say(
         f"Now `genie distil {arguments.name} --out {run.out}` makes its GENIE head and writes the model."

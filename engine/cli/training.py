@@ -7,11 +7,13 @@ from argparse import ArgumentParser
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event as ThreadEvent
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.command import Namespace, nearest, whole
 from engine.cli.console import Console, duration
-from engine.errors import BadCheckpoint, BadRequest, MissingData, UnknownName
+from engine.cli.interrupt import stop_on_interrupt
+from engine.errors import BadCheckpoint, MissingData, UnknownName
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +66,7 @@ class Run:
     @classmethod
     def prepare(cls, arguments: Namespace) -> Run:
         """Check the arguments; torch is imported here, and not before."""
+        from engine.devices import choose_placement, use_threads
         from engine.training.recipes import RECIPES
 
         recipe = RECIPES.get(arguments.name)
@@ -73,7 +76,8 @@ class Run:
                 f"There is: {', '.join(RECIPES)}."
             )
         out = arguments.out or Path("runs") / arguments.name
-        return cls(recipe, out, _device(arguments.device, arguments.threads))
+        use_threads(arguments.threads)
+        return cls(recipe, out, choose_placement(arguments.device, "fp32").device)
 
     def load_images(self, folder: Path | None) -> tuple[Tensor, Tensor]:
         """Training images uint8 (N, C, H, W) and their labels (N,)."""
@@ -83,9 +87,8 @@ class Run:
 
     def load_network(self) -> CompactUNet:
         """The network that `genie train` left in this folder: its running average."""
-        import torch
-
         from engine.networks.compact import CompactUNet
+        from engine.training.bundle import read_finished
 
         path = self.out / "checkpoint.pt"
         if not path.exists():
@@ -93,50 +96,37 @@ class Run:
                 f"There is no {path}. Train a network first: `genie train {self.recipe.name} --out {self.out}`.",
                 field="out",
             )
+        state = read_finished(path)
+        network = CompactUNet(self.recipe.network)
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            network = CompactUNet(self.recipe.network)
             network.load_state_dict(state["average"])
-        except Exception as error:  # torch has many words for a file that is not what it should be
+        except RuntimeError as error:
             raise BadCheckpoint(
-                f"Couldn't read {path}: it is damaged, or comes from another recipe.",
+                f"The network in {path} comes from another recipe. Give another --out.",
                 field="out",
                 details=str(error)[:2000],
             ) from error
         return network
 
 
-def _device(name: str, threads: int | None) -> torch.device:
-    import os
+def follow(
+    steps: Iterable[TrainingStep], cancelled: ThreadEvent, console: Console, again: str
+) -> TrainingStep | None:
+    """Show a training until it ends; the last report, or None where nothing was left to do.
 
-    import torch
-
-    torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except Exception as error:  # what torch raises here differs per device and build
-        raise BadRequest(
-            f"device is {name!r}, which can't be used here: {str(error).splitlines()[0]} Choose auto or cpu.",
-            field="device",
-        ) from error
-    return device
-
-
-def follow(steps: Iterable[TrainingStep], console: Console, again: str) -> TrainingStep | None:
-    """Show a training until it ends; the last report, or None where nothing was left to do."""
+    Ctrl+C ends it with a KeyboardInterrupt once its checkpoint is written.
+    """
     last: TrainingStep | None = None
     try:
-        for last in steps:
-            console.progress(
-                f"step {last.step:,}/{last.steps:,}  {_loss(last)}{duration(last.seconds)}, "
-                f"{duration(last.seconds_left)} left",
-                last=last.step == last.steps,
-            )
+        with stop_on_interrupt(cancelled):
+            for last in steps:
+                console.progress(
+                    f"step {last.step:,}/{last.steps:,}  {_loss(last)}{duration(last.seconds)}, "
+                    f"{duration(last.seconds_left)} left",
+                    last=last.step == last.steps,
+                )
+        if cancelled.is_set() and last is not None and last.step < last.steps:
+            raise KeyboardInterrupt
     except KeyboardInterrupt:
         console.note(again)
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,24 @@ import torch
 
 from engine.checkpoints.card import Card, Part
 from engine.checkpoints.native import config_of, save_model
-from engine.errors import BadCheckpoint, MissingData
+from engine.devices import choose_placement
+from engine.errors import BadCheckpoint
+from engine.training.checkpoint import read_checkpoint
 from engine.training.distil import head_config
 from engine.training.recipes import Recipe
 
-__all__ = ["write_model"]
+__all__ = ["read_finished", "write_model"]
 
 
-def write_model(recipe: Recipe, run: Path, folder: Path) -> Card:
+def write_model(recipe: Recipe, run: Path, folder: Path, device: torch.device | None = None) -> Card:
     """Write `run/checkpoint.pt` and, if there is one, `run/head.pt` as a model into `folder`.
 
-    The running averages are what is kept. Errors: `MissingData` without a checkpoint,
+    The running averages are what is kept; the card names `device` as what they were made on
+    (default: the CPU). Errors: `MissingData` without a checkpoint,
     `BadCheckpoint` for one that is damaged or was interrupted before its end.
     """
-    network = _read(run / "checkpoint.pt")
-    head = _read(run / "head.pt") if (run / "head.pt").exists() else None
+    network = read_finished(run / "checkpoint.pt")
+    head = read_finished(run / "head.pt") if (run / "head.pt").exists() else None
     data = recipe.data
     training: dict[str, Any] = {
         "command": f"genie train {recipe.name} --seed {network['seed']} && genie distil {recipe.name}",
@@ -32,7 +34,7 @@ def write_model(recipe: Recipe, run: Path, folder: Path) -> Card:
         "steps": network["step"],
         "images_seen": network["step"] * recipe.batch,
         "seconds": round(network["seconds"]),
-        "hardware": f"{torch.get_num_threads()} threads of {platform.machine()}",
+        "hardware": _hardware(device or torch.device("cpu")),
         "torch": torch.__version__,
     }
     if head is not None:
@@ -63,18 +65,17 @@ def write_model(recipe: Recipe, run: Path, folder: Path) -> Card:
         raise BadCheckpoint(f"The checkpoints in {run} are not those of this recipe: {error}") from error
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise MissingData(f"There is no {path}. Train it first.", field="out") from None
-    except Exception as error:  # torch has many words for a file that is not what it should be
-        raise BadCheckpoint(
-            f"Couldn't read {path}: it is damaged.", field="out", details=str(error)
-        ) from error
+def _hardware(device: torch.device) -> str:
+    title = choose_placement(str(device), "fp32").title
+    return f"{torch.get_num_threads()} threads of {title}" if device.type == "cpu" else title
+
+
+def read_finished(path: Path) -> dict[str, Any]:
+    """A checkpoint whose training came to its end; a `BadCheckpoint` says how far another is."""
+    state = read_checkpoint(path)
     if state["step"] < state["steps"]:
         raise BadCheckpoint(
-            f"{path} stands at step {state['step']} of {state['steps']}. Finish it with --resume.",
+            f"{path} stands at step {state['step']:,} of {state['steps']:,}. Finish it with --resume.",
             field="out",
         )
     return state

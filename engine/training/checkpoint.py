@@ -76,14 +76,18 @@ class Training:
             return
         state = read_checkpoint(self._path, device)
         what, module = self._names
+        another = BadCheckpoint(
+            f"{self._path} comes from another network, recipe or seed. Give another --out, "
+            "or move that file away.",
+            field="resume",
+        )
         if state.get(what) != self._identity or state["seed"] != self._seed:
-            raise BadCheckpoint(
-                f"{self._path} comes from another network, recipe or seed. Give another --out, "
-                "or start without --resume.",
-                field="resume",
-            )
-        self._module.load_state_dict(state[module])
-        self._optimiser.load_state_dict(state["optimiser"])
+            raise another
+        try:
+            self._module.load_state_dict(state[module])
+            self._optimiser.load_state_dict(state["optimiser"])
+        except (KeyError, RuntimeError, ValueError) as error:  # of a program with other networks
+            raise another from error
         self._average = state["average"]
         self.step, self._before = state["step"], state["seconds"]
         self._saved = self.step

@@ -104,6 +104,7 @@ def train_network(
         training.resume(device)
     first = training.step
 
+    precision = low_precision(device)
     losses: list[float] = []
     try:
         for step in range(first, training.steps):
@@ -120,7 +121,7 @@ def train_network(
             alpha = expand((1.0 + gamma**2).rsqrt(), x0)
             sigma = expand(gamma, x0) * alpha
 
-            with low_precision(device):
+            with precision:
                 v = network(alpha * x0 + sigma * noise, log_gamma, label)[0]
             loss = (v.float() - (alpha * noise - sigma * x0)).square().mean()
             training.descend(loss, learning_rate(recipe, step, training.steps), recipe.ema)

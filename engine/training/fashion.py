@@ -7,7 +7,9 @@ files, gzipped or not, does as well.
 from __future__ import annotations
 
 import gzip
+import math
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -47,16 +49,16 @@ def _read_idx(folder: Path, name: str) -> np.ndarray:
         raw = plain.read_bytes() if plain.exists() else gzip.decompress(packed.read_bytes())
     except FileNotFoundError:
         raise MissingData(f"No {name} in {folder}. {_ADVICE}", field="data") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise MissingData(f"Couldn't read {name} in {folder}: {error}.", field="data") from error
-    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
+    rank = raw[3] if raw[:3] == b"\x00\x00\x08" and len(raw) > 3 else 0
+    if not rank or len(raw) < 4 + 4 * rank:
         raise MissingData(f"{folder / name} is not an idx file of bytes. {_ADVICE}", field="data")
-    rank = raw[3]
     shape = struct.unpack(f">{rank}I", raw[4 : 4 + 4 * rank])
-    data = np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * rank)
-    if data.size != int(np.prod(shape)):
+    data = np.frombuffer(raw[4 + 4 * rank :], dtype=np.uint8)
+    if data.size != math.prod(shape):
         raise MissingData(
-            f"{folder / name} is cut off: {data.size} bytes where its header says {shape}.",
+            f"{folder / name} is cut off or too long: {data.size} bytes where its header says {shape}.",
             field="data",
         )
     return data.reshape(shape)
@@ -71,10 +73,15 @@ def load_fashion(split: str, folder: Path | None = None) -> tuple[Tensor, Tensor
     prefix = _FILES[split]
     images = torch.from_numpy(_read_idx(folder, f"{prefix}-images-idx3-ubyte").copy())
     labels = torch.from_numpy(_read_idx(folder, f"{prefix}-labels-idx1-ubyte").copy())
-    if images.shape[1:] != (28, 28) or len(images) != len(labels):
+    if images.shape[1:] != (28, 28) or not len(images) or labels.shape != images.shape[:1]:
         raise MissingData(
-            f"{folder} holds images of {tuple(images.shape)} and {len(labels)} labels where "
-            "(N, 28, 28) and N were expected.",
+            f"{folder} holds images of {tuple(images.shape)} and labels of {tuple(labels.shape)} where "
+            "(N, 28, 28) and (N,) were expected.",
+            field="data",
+        )
+    if int(labels.max()) >= len(CLASSES):
+        raise MissingData(
+            f"{folder} holds the label {int(labels.max())}; 0 to {len(CLASSES) - 1} were expected.",
             field="data",
         )
     return F.pad(images[:, None], (2, 2, 2, 2)), labels.long()

@@ -231,7 +231,28 @@ def test_a_disk_full_in_the_middle_keeps_what_was_saved(
     assert ended.code == 2
     assert ended.json["error"]["option"] == "--out"
     assert "No space left" in ended.err
+    assert "2 of 3 images were saved before" in ended.err
     assert [read_settings(p).index for p in sorted(Path("out").glob("*.png"))] == [0, 1]
+
+
+def test_memory_that_ends_keeps_what_is_finished(generate: Genie, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.networks.compact import CompactUNet
+
+    real, calls = CompactUNet.forward, []
+
+    def forward(self: CompactUNet, *arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 4:  # two images of two steps
+            raise MemoryError
+        return real(self, *arguments)
+
+    monkeypatch.setattr(CompactUNet, "forward", forward)
+    ended = generate("--batch", 1, "--json")
+    assert ended.code == 2
+    assert ended.json["complete"] is False
+    assert [Path(f["path"]).exists() for f in ended.json["files"]] == [True, True]
+    assert "first 2 of 3 pictures are finished" in ended.err
+    assert "Stopped" not in ended.err
 
 
 # --- generate: what is wrong, and what to do ---------------------------------------------------
@@ -335,11 +356,63 @@ def test_a_picture_without_or_with_hostile_settings(genie: Genie) -> None:
         assert ended.json["error"]["message"]
 
 
+def test_no_value_from_a_file_is_told_at_length(generate: Genie, genie: Genie) -> None:
+    """Numbers beyond any float, megabytes of text, lists in lists: one short sentence each."""
+    from PIL.PngImagePlugin import PngInfo
+
+    path = generate("--classes", "0", "--json").json["files"][0]["path"]
+    with Image.open(path) as image:
+        honest = json.loads(image.info["genie"])
+    nested: Any = "x"
+    for _ in range(400):
+        nested = [nested]
+    changes: dict[str, Any] = {
+        "guidance": 10**400,
+        "seed": 10**4000,
+        "model": "x" * 300_000,
+        "spacing": "x" * 300_000,
+        "solver": "x" * 200,
+        "labels": nested,
+        "steps": nested,
+        "kind": "x" * 300_000,
+        "genie": "x" * 300_000,
+    }
+    for name, value in changes.items():
+        info = PngInfo()
+        info.add_text("genie", json.dumps({**honest, "request": {**honest["request"], name: value}}))
+        Image.new("L", (8, 8)).save("hostile.png", pnginfo=info)
+        ended = genie("generate", "--from", "hostile.png", "--json")
+        assert ended.code == 2, (name, ended.err[:500])
+        assert len(ended.json["error"]["message"]) < 500, name
+    info = PngInfo()
+    provenance = {**honest["provenance"], "batches": [9 * 10**4000] * 30}
+    info.add_text("genie", json.dumps({**honest, "provenance": provenance}))
+    Image.new("L", (8, 8)).save("hostile.png", pnginfo=info)
+    ended = genie("generate", "--from", "hostile.png")
+    assert (ended.code, len(ended.err) < 500) == (2, True)
+
+
+def test_from_may_name_another_device(generate: Genie, genie: Genie) -> None:
+    path = generate("--classes", "0", "--json").json["files"][0]["path"]
+    assert genie("generate", "--from", path, "--device", "cpu", "--json").json["request"]["device"] == "cpu"
+    ended = genie("generate", "--from", path, "--device", "cuda:99")
+    assert ended.code == 2
+    assert "--device" in ended.err
+
+
 def test_from_takes_no_other_setting(generate: Genie, genie: Genie) -> None:
     path = generate("--classes", "0", "--json").json["files"][0]["path"]
     ended = genie("generate", "--from", path, "--steps", 5)
     assert ended.code == 2
     assert "--steps can't be given with --from" in ended.err
+
+
+def test_a_file_is_no_folder(generate: Genie) -> None:
+    Path("notes").write_text("mine")
+    ended = generate("--out", "notes")
+    assert ended.code == 2
+    assert "--out: notes is a file" in ended.err
+    assert Path("notes").read_text() == "mine"
 
 
 def test_a_damaged_model_is_bad_input(generate: Genie, genie_home: Path) -> None:
@@ -348,6 +421,7 @@ def test_a_damaged_model_is_bad_input(generate: Genie, genie_home: Path) -> None
     ended = generate("--json")
     assert ended.code == 2
     assert ended.json["error"]["kind"] == "bad-checkpoint"
+    assert ended.json["error"]["option"] == "--model"
 
 
 def test_an_unexpected_error_is_reported_as_ours(generate: Genie, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,6 +469,77 @@ def test_ctrl_c_keeps_what_is_finished(generate: Genie, monkeypatch: pytest.Monk
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_ctrl_c_while_saving_loses_nothing(generate: Genie, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.cli import saving
+
+    real = saving.save
+
+    def interrupted(*arguments: Any) -> None:
+        if not list(Path("out").glob("*.png")):
+            os.kill(os.getpid(), signal.SIGINT)
+        real(*arguments)
+
+    monkeypatch.setattr(saving, "save", interrupted)
+    ended = generate("--json")
+    assert (ended.code, ended.json["complete"]) == (0, True)
+    assert len(list(Path("out").glob("*.png"))) == 3
+
+
+@pytest.mark.parametrize("command", ["train", "distil"])
+def test_ctrl_c_in_a_training_saves_its_checkpoint(
+    genie: Genie, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """The signal comes after the second report; the step that runs is finished and kept."""
+    from engine.cli import training
+    from engine.training.checkpoint import read_checkpoint
+
+    small_recipe(monkeypatch)
+    write_idx(Path("data"), 32)
+    shared = ("small", "--data", "data", "--device", "cpu", "--threads", 1, "--report-every", 1, "--json")
+    if command == "distil":
+        monkeypatch.setattr("engine.training.distil._CHUNK", 4)
+        monkeypatch.setattr("engine.training.distil._TARGET_BATCH", 4)
+        assert genie("train", *shared, "--steps", 1).code == 0
+    reports: list[int] = []
+    real = training._loss
+
+    def pressed(report: Any) -> str:
+        reports.append(report.step)
+        if len(reports) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(report)
+
+    monkeypatch.setattr(training, "_loss", pressed)
+    before = signal.getsignal(signal.SIGINT)
+    ended = genie(command, *shared, "--steps", 9)
+    assert ended.code == 130
+    assert ended.json["error"]["kind"] == "stopped"
+    assert f"genie {command} small" in ended.err
+    assert "--resume" in ended.err
+    assert reports == [1, 2, 3]
+    assert signal.getsignal(signal.SIGINT) is before
+    file = Path("runs/small") / ("checkpoint.pt" if command == "train" else "head.pt")
+    assert read_checkpoint(file)["step"] == (3 if command == "train" else 2)  # one report was of targets
+    monkeypatch.setattr(training, "_loss", real)
+    assert genie(command, *shared, "--steps", 9, "--resume").code == 0
+
+
+def test_whoever_reads_may_leave(root: Path, genie: Genie, genie_home: Path) -> None:
+    """A closed pipe ends a command without a word, in the middle of an error as well."""
+    code = "import sys; from engine.cli import main; sys.exit(main(sys.argv[1:]))"
+    for argv in (["models"], ["models", "show", "tinny", "--json"]):
+        running = subprocess.Popen(
+            [sys.executable, "-c", code, *argv], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "GENIE_HOME": str(genie_home)},
+        )  # fmt: skip
+        assert running.stdout is not None
+        running.stdout.close()
+        _, err = running.communicate()
+        assert running.returncode == 130
+        assert b"Traceback" not in err
+        assert b"Exception ignored" not in err
+
+
 # --- the other commands --------------------------------------------------------------------------
 
 
@@ -429,6 +574,7 @@ def test_models_lists_and_shows(genie: Genie) -> None:
     assert "1 Boat" in genie("models", "show", "tiny").out
     ended = genie("models", "show", "tinny")
     assert ended.code == 2
+    assert "--model" not in ended.err  # which `genie models` doesn't have
     assert "Did you mean 'tiny'" in ended.err
     assert genie("models", "show").code == 2
     assert "show, list" not in genie("models", "shwo").out
@@ -439,6 +585,7 @@ def test_version(genie: Genie) -> None:
     data = genie("version", "--json").json
     assert data["torch"][0].isdigit()
     assert genie("--version").out.startswith("GENIE Studio")
+    assert genie("--version", "--json").json == data
 
 
 def test_train_and_distil_refuse_before_they_start(genie: Genie) -> None:
@@ -477,9 +624,8 @@ def write_idx(folder: Path, images: int) -> None:
     )
 
 
-def test_train_then_distil_makes_a_model_that_generates(
-    genie: Genie, genie_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one recipe, "small", that trains in moments."""
     from engine.networks.compact import CompactConfig
     from engine.training import recipes
 
@@ -491,6 +637,12 @@ def test_train_then_distil_makes_a_model_that_generates(
         recipes.FASHION32, name="small", title="Small", network=network, batch=4, head_targets=1
     )
     monkeypatch.setattr(recipes, "RECIPES", {"small": small})
+
+
+def test_train_then_distil_makes_a_model_that_generates(
+    genie: Genie, genie_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_recipe(monkeypatch)
     write_idx(Path("data"), 32)
     shared = ("small", "--data", "data", "--device", "cpu", "--threads", 1, "--report-every", 1, "--json")
 

@@ -7,8 +7,6 @@ whose folder GENIE_PARITY_DIR names.
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +15,9 @@ from torch import nn
 
 from engine.checkpoints.layouts import rows_of
 from engine.checkpoints.recognise import PUBLISHED, PublishedModel, build, recognise
+from tests.engine.golden import GOLDEN
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = Path(os.environ.get("GENIE_PARITY_DIR") or ROOT / "../shared/parity/tiny").parent
+FOLDER = GOLDEN.parent
 MANIFESTS = sorted(path.parent.name for path in FOLDER.glob("*/manifest.json"))
 
 if not FOLDER.is_dir():

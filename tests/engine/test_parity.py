@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.checkpoints.published import fill, read_published
+from engine.checkpoints.published import fill, pair, read_published
 from engine.checkpoints.recognise import NetworkConfig, build
 from engine.denoiser import NetworkDenoiser, Prediction
 from engine.flow import ProbabilityFlow, exact_derivative
@@ -35,9 +33,9 @@ from engine.networks.upsampler import ConditionedHead, ConditionedNetwork, enlar
 from engine.sampling import sample
 from engine.schedule import VPSchedule, expand, step_grid
 from engine.solvers import solver
+from tests.engine.golden import GOLDEN
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = Path(os.environ.get("GENIE_PARITY_DIR") or ROOT / "../shared/parity/tiny")
+FOLDER = GOLDEN
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/case.json"))
 VP = VPSchedule()
 
@@ -192,10 +190,10 @@ class WithoutTangent(torch.autograd.Function):
 def test_the_published_derivative(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The golden derivative, with what it lacks for ADM.
 
-    The published ADM recomputes its attention blocks in the backward pass, in a way that has no
-    second derivative. Its "exact" derivative, taken by two backward passes, so misses all that
-    goes through an attention block. Ours misses nothing (see the next test); here attention is
-    made to, and then the numbers agree.
+    To rounding, it is there the derivative with nothing passing through an attention block:
+    what two backward passes give where a block is recomputed by checkpointing, as ADM's
+    attention is. Ours misses nothing (see the next test); here attention is made to, and then
+    the numbers agree.
     """
     m = model(name)
     x = m.expected["x"].double()
@@ -292,3 +290,18 @@ def test_the_conditioning_of_an_upsampler(name: str) -> None:
     e = model(name).expected
     noisy = noisy_image(e["low_res"], e["aug_noise"], e["aug_level"].double(), VP)
     assert error(noisy, e["cond_signal"]) < NEAR
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_each_case_is_recognised(name: str) -> None:
+    """By keys and shapes: which architecture, and all that they tell of its size."""
+    config = config_of(read_case(name))
+    network, head = (
+        read_published(FOLDER / name / file) for file in ("checkpoint.pth", "genie_checkpoint.pth")
+    )
+    found = network.what.config
+    assert type(found) is type(config)
+    for key in ("channels", "classes", "widths", "blocks", "attention"):
+        assert getattr(found, key) == getattr(config, key)
+    assert head.what.config == head_config_of(read_case(name), config)
+    assert read_case(name)["diffusion_model"]["pred"] in {m.prediction for m in pair(network, head)}

@@ -210,7 +210,27 @@ def test_files_of_another_kind(tmp_path: Path, content: bytes, words: str) -> No
     assert words in refused(path)
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_flipped_bytes_are_survived(tmp_path: Path, seed: int) -> None:
+    """Damage in the pickle or the archive's directory: said in words, or harmless."""
+    path = write_published(tmp_path / "a.pth", random_network(HEADS["cifar10"]))
+    raw = bytearray(path.read_bytes())
+    random = torch.Generator().manual_seed(seed)
+    pickled = raw.index(b"\x80\x02")
+    places = [pickled + int(torch.randint(2000, (), generator=random)) for _ in range(1 + seed % 3)]
+    places.append(len(raw) - 1 - int(torch.randint(600, (), generator=random)))
+    for place in places:
+        raw[place] ^= 1 << int(torch.randint(8, (), generator=random))
+    path.write_bytes(raw)
+    try:
+        found = read_published(path).what.config
+    except BadCheckpoint as error:
+        found = error.message
+    assert found == HEADS["cifar10"] or str(path) in str(found)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert "it is not a file" in refused(tmp_path)
     assert "No such file" in refused(tmp_path / "a.pth")
 
 
@@ -328,7 +348,24 @@ def test_other_layouts(tmp_path: Path) -> None:
     assert "Stable Diffusion" in refused(saved(tmp_path / "d.pth", wrapped))
 
 
-def test_another_size_of_a_known_architecture_says_so() -> None:
-    found = recognise(shapes_of(replace(PUBLISHED[5].network, widths=(64, 128, 128, 192, 192))), "a.pth")
+@pytest.mark.parametrize(
+    ("like", "changes", "names"),
+    [
+        (5, {"widths": (64, 128, 128, 192, 192)}, ["cats128"]),
+        (4, {"classes": 10}, ["imagenet64-cond"]),
+        (6, {"attention": (False,) * 6 + (True,)}, ["cats-upsampler"]),
+        (1, {"blocks": 1}, ["bedroom128", "church128"]),
+        (3, {"attention": (False,) * 4}, ["imagenet64"]),
+        # Of no published kind, but of a published architecture.
+        (5, {"classes": 3}, ["imagenet64", "imagenet64-cond", "cats128"]),
+        (0, {"attention": (True, True, True, True), "blocks": 2}, ["cifar10"]),
+        (0, {"widths": (128, 256), "attention": (False, False)}, ["cifar10"]),
+    ],
+)
+def test_another_size_of_a_known_architecture(like: int, changes: dict[str, Any], names: list[str]) -> None:
+    config: Any = replace(PUBLISHED[like].network, **changes)
+    found = recognise(shapes_of(config), "a.pth")
     assert not found.exact
-    assert [model.name for model in found.models] == ["cats128"]
+    assert [model.name for model in found.models] == names
+    for key in ("widths", "blocks", "attention", "classes"):
+        assert getattr(found.config, key) == getattr(config, key)

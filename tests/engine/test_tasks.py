@@ -388,6 +388,30 @@ def test_not_even_one_fits(
     assert finish(engine.run(request())).complete
 
 
+def test_finished_groups_are_kept_when_not_even_one_more_fits(
+    engine: Engine, break_network: Callable[[Broken], None]
+) -> None:
+    asked = request(labels=(0, 1, 2, 0, 1, 2), batch=2)
+    clean = finish(engine.run(asked))
+
+    def breaks(call: int, batch: int) -> None:
+        if call >= 5:  # two groups of two steps, and one step of the third
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    break_network(breaks)
+    events = list(engine.run(asked))
+    result = events[-1]
+    assert isinstance(result, Result)
+    assert not result.complete
+    assert result.provenance.batches == (2, 2)
+    assert result.pictures.data == clean.pictures.data[: 4 * 64]
+    assert all(frame.pictures.count == 4 for frame in result.steps)
+    assert "first 4 of 6" in result.notices[-1]
+    assert result.notices == tuple(e.message for e in events if isinstance(e, Notice))
+    break_network(too_much(99))
+    assert finish(engine.run(asked)).complete
+
+
 def test_other_models_make_room(engine: Engine, break_network: Callable[[Broken], None]) -> None:
     list(engine.run(WarmUp("free")))
     list(engine.run(WarmUp("tiny", precision="fp32")))

@@ -212,7 +212,9 @@ def test_a_pinned_picture_is_the_left_side_and_its_own_seed_and_class_are_compar
     assert canvas.pin(0)
     canvas.select(2)
     assert canvas.compare()
-    assert canvas.differing == [("Seed", "7", "9"), ("Class", "0", "2")]
+    assert canvas.differing == [("Seed", "7", "9"), ("Class", "class 0", "class 2")]
+    canvas.set_catalogue(fake_catalogue())
+    assert canvas.differing == [("Seed", "7", "9"), ("Class", "T-shirt", "Pullover")]
     canvas.unpin()
     assert canvas.pinned is None
 

@@ -268,6 +268,7 @@ def test_a_result_waits_for_room_on_the_disk(model: HistoryModel, store: Store, 
     assert model.add_result(big, LABEL_NAMES) == []
     assert model.add_result(big, LABEL_NAMES) == []
     assert model.waiting == 2
+    qtbot.waitUntil(lambda: all(waiting.encoded is not None for waiting in model._unsaved))
     (message,) = said  # once, not for each
     assert "disk is full" in message
     assert "stays in memory" in message

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
+from app.models.history import Filter
 from app.models.studio import Studio
 from app.store import Store
 from engine.errors import BadCheckpoint, OutOfMemory
@@ -68,7 +69,7 @@ def test_generate_shows_keeps_and_announces(qtbot: QtBot, opened: Open) -> None:
     assert studio.history.details(studio.canvas.record_ids[1]).record.label_name == "Ankle boot"
     assert studio.history.pictures(studio.canvas.record_ids[1]) == studio.canvas.picture(1)
     assert finished == [("3 pictures finished.", 0.1)]
-    assert studio.status.text.startswith("CPU, fp32 | Fashion 32 loaded (16 MB)")
+    assert studio.status.text.startswith("CPU, 2 threads, fp32 | Fashion 32 loaded (16 MB)")
     assert studio.status.text.endswith("idle")
 
 
@@ -451,6 +452,93 @@ def test_comparing_two_images_of_the_history(qtbot: QtBot, opened: Open) -> None
     assert [pane.title for pane in studio.canvas.panes] == ["GENIE 10, seed 1", "GENIE 10, seed 2"]
     assert not studio.compare_records(left, 999)
     assert notices[-1][1] == "bad"
+
+
+def test_comparing_an_image_of_the_history_with_the_canvas(qtbot: QtBot, opened: Open) -> None:
+    studio, _, notices = opened()
+    studio.settings.set_values({"count": 2, "seed": 1})
+    studio.generate()
+    until(qtbot, "done", studio)
+    first, _ = studio.canvas.record_ids
+    assert not studio.compare_with_canvas(first)  # it is the one shown
+    assert "canvas shows" in notices[-1][0]
+    studio.settings.set_values({"solver": "ddim", "seed": 5})
+    studio.generate()
+    qtbot.waitUntil(lambda: studio.history.total == 4)
+    studio.canvas.select(1)
+    assert studio.compare_with_canvas(first)
+    assert studio.canvas.panes is not None
+    assert [pane.title for pane in studio.canvas.panes] == ["GENIE 10, seed 1", "DDIM 10, seed 6"]
+    studio.canvas.clear()
+    assert not studio.compare_with_canvas(first)
+    assert notices[-1][1] == "info"
+
+
+def test_undo_and_redo_go_back_and_forth_through_what_was_done(qtbot: QtBot, opened: Open) -> None:
+    studio, _, notices = opened()
+    studio.settings.set_values({"count": 2, "seed": 1})
+    studio.generate()
+    until(qtbot, "done", studio)
+    studio.settings.steps = 7
+    studio.settings.reset("steps")
+    studio.delete_records([studio.history.record_at(0).id])
+    told = len(notices)
+    studio.delete_records([studio.canvas.record_ids[0]])  # it is gone already
+    assert len(notices) == told
+    assert (studio.settings.steps, studio.history.total) == (10, 1)
+    assert studio.undo() is not None
+    assert (studio.settings.steps, studio.history.total) == (10, 2)
+    assert notices[-1][0] == "Undone: picture deleted."
+    assert studio.undo() is not None
+    assert studio.settings.steps == 7
+    assert studio.undo() is None
+    assert studio.redo() is not None
+    assert (studio.settings.steps, studio.history.total) == (10, 2)
+    assert studio.redo() is not None
+    assert studio.history.total == 1
+    assert studio.redo() is None
+    undo = notices[-1][2]  # what was done again can be taken back by its button
+    assert undo is not None
+    undo()
+    assert studio.history.total == 2
+    undo()  # once only
+    assert studio.history.total == 2
+    studio.settings.set_preset("draft")
+    assert studio.redo() is None
+    assert studio.undo() is not None
+    assert (studio.settings.preset, studio.settings.steps) == ("good", 10)
+
+
+def test_waiting_jobs_are_kept_while_the_program_runs(qtbot: QtBot, opened: Open) -> None:
+    store = Store(None)
+    studio, engine, _ = opened(FakeEngine(gated=True), store)
+    studio.settings.set_values({"count": 1, "steps": 1})
+    for seed in (1, 2, 3):
+        studio.settings.seed = seed
+        studio.generate()
+    engine.gate.wait_reached()
+
+    def kept() -> list[int]:
+        studio.session.flush()
+        return [request.seed for request in studio.session.requests()]
+
+    qtbot.waitUntil(lambda: kept() == [2, 3])  # without the one that runs: it may be what ends the program
+    studio.queue.move(2, 1)
+    qtbot.waitUntil(lambda: kept() == [3, 2])
+    engine.open_all()
+    qtbot.waitUntil(lambda: kept() == [])
+
+
+def test_the_ids_of_a_batch_are_known_where_a_filter_hides_part_of_it(qtbot: QtBot, opened: Open) -> None:
+    studio, _, _ = opened()
+    studio.settings.set_values({"count": 3, "pick": (1, 2)})
+    studio.generate()
+    until(qtbot, "done", studio)
+    ids = studio.canvas.record_ids
+    studio.history.set_filter(Filter(label="Pullover"))
+    assert studio.history.rowCount() == 1
+    assert studio.show_record(ids[1])
+    assert (studio.canvas.record_ids, studio.canvas.selected) == (ids, 1)
 
 
 def test_retry_runs_the_same_request(qtbot: QtBot, opened: Open) -> None:

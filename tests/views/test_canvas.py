@@ -18,7 +18,8 @@ from pytestqt.qtbot import QtBot
 
 from app.failure import Failure
 from app.models.studio import Studio
-from app.views import theme
+from app.store import Store
+from app.views import theme, tokens
 from app.views.canvas import CanvasPanel
 from app.views.image_grid import ImageGrid, best_columns
 from app.views.image_view import ImageView
@@ -366,6 +367,49 @@ def test_recovery_says_what_was_changed(qtbot: QtBot) -> None:
         finish(qtbot, studio, count=2)
         assert studio.canvas.state == "recovered"
         assert panel.line.left.text() == "Memory ran out: 8 images at a time now."
+
+
+def test_the_line_says_that_the_engine_starts(qtbot: QtBot) -> None:
+    engine = FakeEngine(gate_load=True)
+    theme.current().install("dark")
+    studio = Studio(Store(None), lambda: engine)
+    panel = CanvasPanel(studio)
+    show(qtbot, panel, 640, 640)
+    with qtbot.waitSignal(studio.catalogue_changed):
+        studio.start()
+    studio.generate()  # what is pressed now is done as soon as it can
+    assert panel.line.isVisible()
+    assert panel.line.left.text().startswith("Starting the engine")
+    assert panel.grid.count == 16
+    engine.open_all()
+    qtbot.waitUntil(lambda: studio.canvas.state == "done", timeout=PATIENCE_MS)
+    studio.shutdown()
+
+
+def test_the_steps_are_played_once_and_stop_at_the_picture(
+    qtbot: QtBot, panel: CanvasPanel, studio: Studio
+) -> None:
+    assert not panel.play.isEnabled()
+    finish(qtbot, studio, count=1, steps=3)
+    shown: list[int | None] = []
+    studio.canvas.step_changed.connect(lambda: shown.append(studio.canvas.shown_step))
+    qtbot.keyClick(panel.grid, Qt.Key.Key_P)
+    timer = panel.player._timer
+    assert panel.player.playing
+    assert panel.play.accessibleName() == "Stop at this step"
+    interval, timer_stays = timer.interval(), timer.isActive()
+    assert timer_stays
+    timer.setInterval(0)
+    qtbot.waitUntil(lambda: not panel.player.playing)
+    assert shown == [0, 1, 2, None]
+    assert panel.play.accessibleName() == "Play the steps"
+    theme.current().set_still(True)
+    qtbot.mouseClick(panel.play, Qt.MouseButton.LeftButton)
+    assert timer.interval() == tokens.PLAY_STEP_STILL >= interval
+    qtbot.mouseClick(panel.play, Qt.MouseButton.LeftButton)
+    assert not panel.player.playing
+    assert studio.canvas.shown_step == 0  # it stays where it was stopped
+    theme.current().set_still(False)
 
 
 def test_a_dot_says_that_settings_changed(qtbot: QtBot, panel: CanvasPanel, studio: Studio) -> None:

@@ -99,7 +99,7 @@ def test_zoom_is_one_for_both_and_stays_under_the_pointer(panel: CanvasPanel) ->
 
 def test_settings_that_differ_are_listed(panel: CanvasPanel, studio: Studio) -> None:
     texts = {label.text() for label in panel.compare.settings.findChildren(QLabel)}
-    assert {"Solver", "genie", "ddim", "Steps", "10", "25"} <= texts
+    assert {"Solver", "GENIE", "DDIM", "Steps", "10", "25"} <= texts
     assert "Seed" not in texts
     panel.compare.swap.click()
     check(panel, panel.compare.view.origin, B.data)

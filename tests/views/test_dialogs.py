@@ -136,7 +136,7 @@ def dropped(studio: Studio, tmp_path: Path) -> DroppedSettingsDialog:
 
 def test_what_would_change_is_shown(dropped: DroppedSettingsDialog) -> None:
     texts = [label.text() for label in dropped.rows.findChildren(QLabel)]
-    for one in ("Class", "Ankle boot", "Dress", "Solver", "genie", "ddim", "Seed", "70", "900"):
+    for one in ("Class", "Ankle boot", "Dress", "Solver", "GENIE", "DDIM", "Seed", "70", "900"):
         assert one in texts
     assert "Model" not in texts
     dropped.reject()

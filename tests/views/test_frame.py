@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QKeySequence
+from PySide6.QtGui import QDropEvent, QImage, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from app.store import Store
-from app.views import theme
+from app.views import attention, theme
 from app.views.main_window import MainWindow
 from app.views.palette import score
 from tests.fake_engine import FakeEngine
@@ -180,6 +180,74 @@ def test_problems_stay_and_at_most_three_messages_are_shown(window: MainWindow) 
     assert not window.notices.shown[-1].timer.isActive()
     assert window.notices.shown[0].timer.isActive()
     assert window.rect().contains(window.notices.geometry())
+
+
+def test_messages_cover_pictures_only(window: MainWindow, qtbot: QtBot) -> None:
+    """No control, no list, no line of state: in every room, at every size."""
+    room = window.generate_room
+    with qtbot.waitSignal(window.studio.queue.job_finished):
+        window.studio.generate()
+    for size in ((1024, 640), (1600, 1000)):
+        window.resize(*size)
+        window.studio.notice.emit(
+            f"The memory ran out at {size}, so the job goes on with less.", "care", None
+        )
+        QApplication.processEvents()
+        covered = window.notices.geometry()
+        stack = room.canvas.stack
+        assert stack.rect().translated(stack.mapTo(window, QPoint(0, 0))).contains(covered)
+        for needed in (room.canvas.line, room.canvas.filmstrip, room.queue, window.status_line):
+            place = needed.rect().translated(needed.mapTo(window, QPoint(0, 0)))
+            assert not place.intersects(covered), needed.accessibleName()
+    window.show_room("models")
+    assert not window.status_line.geometry().intersects(window.notices.geometry())
+    assert window.notices.isVisible()
+
+
+def test_undo_and_redo_by_keys_take_the_message_along(window: MainWindow, qtbot: QtBot) -> None:
+    studio = window.studio
+    with qtbot.waitSignal(studio.history.added):
+        studio.generate()
+    window.generate_room.canvas.setFocus()
+    studio.delete_records([studio.history.record_at(0).id])
+    assert [n.text for n in window.notices.shown] == ["Picture deleted."]
+    QTest.keyClick(window, Qt.Key.Key_Z, CONTROL)
+    assert studio.history.total == 16
+    assert [n.text for n in window.notices.shown] == ["Undone: picture deleted."]
+    QTest.keyClick(window, Qt.Key.Key_Z, CONTROL | SHIFT)
+    assert studio.history.total == 15
+    again = window.notices.shown[-1]
+    assert (again.text, again.undo is not None) == ("Done again: picture deleted.", True)
+    QTest.keyClick(window, Qt.Key.Key_Z, CONTROL | SHIFT)
+    assert window.notices.shown[-1].text == "There is nothing to redo."
+
+
+def test_a_pasted_picture_without_a_file_is_told_why(window: MainWindow) -> None:
+    picture = QImage(4, 4, QImage.Format.Format_RGB32)
+    picture.fill(Qt.GlobalColor.black)
+    QApplication.clipboard().setImage(picture)
+    window.generate_room.canvas.setFocus()
+    QTest.keyClick(window, Qt.Key.Key_V, CONTROL)
+    assert "no settings to read" in window.notices.shown[-1].text
+    QApplication.clipboard().clear()
+
+
+def test_long_work_that_ends_unseen_asks_for_attention(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(QApplication, "alert", lambda _window, *_: asked.append("alert"))
+    window.studio.work_finished.emit("16 pictures finished.", 60.0)
+    assert asked == []  # the window is in front
+    monkeypatch.setattr(window, "isActiveWindow", lambda: False)
+    window.studio.work_finished.emit("16 pictures finished.", 0.5)
+    assert asked == []  # it was no long work
+    window.studio.work_finished.emit("16 pictures finished.", 60.0)
+    assert asked == ["alert"]  # a screen that is none has no messages
+    monkeypatch.setattr(attention, "has_messages", lambda: True)
+    monkeypatch.setattr(window.attention, "_show_message", asked.append)
+    window.studio.work_finished.emit("16 pictures finished.", 60.0)
+    assert asked == ["alert", "16 pictures finished."]
 
 
 def test_the_palette_finds_and_does(window: MainWindow) -> None:

@@ -15,7 +15,7 @@ from app.models.studio import Studio
 from app.views.history_view import HistoryPanel
 from engine.images import read_settings
 from tests.fake_engine import FakeEngine
-from tests.views.studio_kit import add_batch, pixels, show, studio_with
+from tests.views.studio_kit import add_batch, finish, pixels, show, studio_with
 
 
 @pytest.fixture
@@ -141,8 +141,29 @@ def test_menu_copies_the_seed(panel: HistoryPanel) -> None:
     actions = {action.text().partition("\t")[0]: action for action in menu.actions()}
     actions["Copy the seed"].trigger()
     assert QGuiApplication.clipboard().text() == "103"
-    assert not actions["Compare the two"].isEnabled()
+    assert not actions["Compare with the canvas"].isEnabled()  # which is empty
     menu.deleteLater()
+
+
+def test_c_with_one_selected_compares_it_with_the_canvas(
+    qtbot: QtBot, panel: HistoryPanel, studio: Studio
+) -> None:
+    finish(qtbot, studio, count=2, seed=300, solver="heun")
+    studio.canvas.select(1)
+    row = studio.history.row_of(studio.history.record_at(2).id)
+    assert row is not None
+    select(panel, row)
+    actions = [action.text().partition("\t")[0] for action in panel.menu().actions() if action.isEnabled()]
+    assert "Compare with the canvas" in actions
+    qtbot.keyClick(panel.list, Qt.Key.Key_C)
+    panes = studio.canvas.panes
+    assert panes is not None
+    assert [pane.title for pane in panes] == ["DDIM 10, seed 200", "Heun 10, seed 301"]
+
+
+def test_a_tooltip_has_the_titles_of_model_and_solver(panel: HistoryPanel) -> None:
+    tip = panel.list.model().index(4, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert tip.splitlines()[:4] == ["Ankle boot", "Fashion 32", "GENIE, 10 steps", "Seed 101"]
 
 
 def test_details_follow_the_selection(qtbot: QtBot, panel: HistoryPanel) -> None:
