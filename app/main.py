@@ -90,7 +90,7 @@ def _window(screenshots: Path | None) -> int:
     kept = studio.session.get("theme", "system")
     choice: theme.Choice = kept if kept in ("system", "dark", "light") else "system"
     look.prepare(choice)
-    application.setWindowIcon(icons.icon("generate", "accent"))
+    application.setWindowIcon(icons.icon("generate", "accent", 16, 32, 64))
     window = MainWindow(studio)
     look.install(choice)
     trouble = _TroubleHook(data_folder() / "trouble.log", studio)

@@ -6,8 +6,6 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
 
-from app.views import icons
-
 __all__ = ["LONG", "Attention"]
 
 LONG = 5.0  # seconds; nobody looks elsewhere during less
@@ -33,13 +31,13 @@ class Attention(QObject):
 
     def _show_message(self, words: str) -> None:
         if self._tray is None:
-            self._tray = QSystemTrayIcon(icons.icon("generate", "accent"), self)
+            self._tray = QSystemTrayIcon(QApplication.windowIcon(), self)
             self._tray.messageClicked.connect(self._come_back)
             self._tray.activated.connect(self._come_back)
             QApplication.instance().aboutToQuit.connect(self._tray.hide)  # type: ignore[union-attr]
         self._tray.setToolTip(self._window.windowTitle())
         self._tray.show()
-        self._tray.showMessage(self._window.windowTitle(), words, icons.icon("generate", "accent"))
+        self._tray.showMessage(self._window.windowTitle(), words, QApplication.windowIcon())
 
     @Slot()
     def _come_back(self) -> None:

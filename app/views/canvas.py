@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
@@ -12,7 +14,6 @@ from app.views.canvas_states import EmptyPage, FailedPage, StaleSign, StateLine,
 from app.views.canvas_tools import KEYS, TOOLS
 from app.views.compare import ComparePanel
 from app.views.details import DetailsPanel, facts_of_result
-from app.views.dialogs import ExportStepsDialog, SaveDialog
 from app.views.fields import icon_button
 from app.views.filmstrip import Filmstrip
 from app.views.help import describe
@@ -23,6 +24,9 @@ from app.views.step_player import StepPlayer
 from app.views.words import class_name, counted, plural, seconds
 from app.views.zoom_view import ZoomView
 from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from app.views.dialogs import ExportStepsDialog, SaveDialog
 
 __all__ = ["CanvasPanel"]
 
@@ -248,11 +252,15 @@ class CanvasPanel(QWidget):
         """Ask how and where to save; does nothing while there is nothing finished."""
         if not self._canvas.kept:
             return
+        from app.views.dialogs import SaveDialog
+
         self._save_dialog = SaveDialog.for_canvas(self._studio, self)
         self._save_dialog.open()
 
     def export_steps(self) -> None:
         """Ask how and where to save the steps as an animation."""
+        from app.views.dialogs import ExportStepsDialog
+
         if self._canvas.steps:
             self._export_dialog = ExportStepsDialog(self._studio, self)
             self._export_dialog.open()

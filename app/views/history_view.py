@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QModelIndex,
@@ -30,13 +31,15 @@ from PySide6.QtWidgets import (
 from app.models.history import Filter
 from app.models.studio import Studio
 from app.views import icons, tokens
-from app.views.details import DetailsDialog
-from app.views.dialogs import SaveDialog
 from app.views.fields import Choice, icon_button
 from app.views.help import describe
 from app.views.history_list import HISTORY_KEYS, HistoryList
 from app.views.words import counted, model_title, solver_title
 from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from app.views.details import DetailsDialog
+    from app.views.dialogs import SaveDialog
 
 __all__ = ["HistoryPanel"]
 
@@ -221,6 +224,8 @@ class HistoryPanel(QWidget):
             self._try(lambda: self._open_save(ids))
 
     def _open_save(self, ids: list[int]) -> None:
+        from app.views.dialogs import SaveDialog
+
         self._save_dialog = SaveDialog.for_records(self._studio, ids, self)
         self._save_dialog.open()
 
@@ -238,6 +243,8 @@ class HistoryPanel(QWidget):
             self._details.close()
         elif self.current_id() is not None:
             if self._details is None:
+                from app.views.details import DetailsDialog
+
                 self._details = DetailsDialog(self._studio, self)
             self._refresh_details()
             self._details.show()

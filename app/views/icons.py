@@ -20,6 +20,7 @@ __all__ = ["bind", "blank", "icon", "names", "pixmap", "unbind"]
 
 _ROLE = "icon_role"
 _NAME = "icon_name"
+_SIZE = "icon_size"
 
 
 def names() -> list[str]:
@@ -49,15 +50,18 @@ def _pixmap(name: str, colour: str, size: int, ratio: float) -> QPixmap:
     return drawn
 
 
-def icon(name: str, role: str = "text") -> QIcon:
-    """The icon in the colours the theme has now: `role` at rest, accent when on, faint when disabled."""
+def icon(name: str, role: str = "text", *sizes: int) -> QIcon:
+    """The icon in the colours the theme has now: `role` at rest, accent when on, faint when disabled.
+
+    Drawn in the sizes given, or in the one most icons have: each costs time at the start.
+    """
     made = QIcon()
     modes = (
         (role, QIcon.Mode.Normal, QIcon.State.Off),
         ("on_accent" if role == "on_accent" else "accent", QIcon.Mode.Normal, QIcon.State.On),
         ("disabled" if role != "on_accent" else "quiet", QIcon.Mode.Disabled, QIcon.State.Off),
     )
-    for size in (tokens.ICON, tokens.ICON_LARGE):
+    for size in sizes or (tokens.ICON,):
         for ratio in _ratios():
             for colour, mode, state in modes:
                 made.addPixmap(pixmap(name, colour, size, ratio), mode, state)
@@ -69,11 +73,12 @@ def _ratios() -> list[float]:
     return sorted({1.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())})
 
 
-def bind(target: QAbstractButton | QAction, name: str, role: str = "text") -> None:
+def bind(target: QAbstractButton | QAction, name: str, role: str = "text", size: int = tokens.ICON) -> None:
     """Give a button or an action this icon, now and whenever the theme changes."""
     target.setProperty(_NAME, name)
     target.setProperty(_ROLE, role)
-    target.setIcon(icon(name, role))
+    target.setProperty(_SIZE, size)
+    target.setIcon(icon(name, role, size))
     _watch()
 
 
@@ -97,7 +102,7 @@ def _refresh() -> None:
             name = target.property(_NAME)
             if name and id(target) not in seen and isinstance(target, (QAbstractButton, QAction)):
                 seen.add(id(target))
-                target.setIcon(icon(name, target.property(_ROLE)))
+                target.setIcon(icon(name, target.property(_ROLE), target.property(_SIZE)))
 
 
 @cache

@@ -216,6 +216,10 @@ class ImageGrid(ZoomView):
         view = QRect(QPoint(0, 0), self.view_size())
         dx = max(0, view.left() - tile.left()) - max(0, tile.right() - view.right())
         dy = max(0, view.top() - tile.top()) - max(0, tile.bottom() - view.bottom())
+        # What fits as a whole stays where it is: only the ring would be moved into view.
+        whole = self.content_size(self.zoom)
+        dx = dx if whole.width() > view.width() else 0
+        dy = dy if whole.height() > view.height() else 0
         if dx or dy:
             self.pan_to(self.origin + QPoint(dx, dy))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QPaintEvent
@@ -24,18 +25,20 @@ from app.models.settings import PRESETS
 from app.models.studio import Studio
 from app.views import theme, tokens
 from app.views.attention import Attention
-from app.views.dialogs import DroppedSettingsDialog
 from app.views.fields import NumberEntry
 from app.views.generate_room import GenerateRoom
 from app.views.help import describe, term_of
-from app.views.help_panel import ShortcutSheet, TermCard
-from app.views.models_page import ModelsPage
 from app.views.notices import Notices
-from app.views.palette import Entry, Palette
 from app.views.rail import Rail
-from app.views.settings_page import SettingsPage
 from app.views.shortcuts import Shortcuts, keys_text
 from app.views.status_bar import StatusBar
+
+if TYPE_CHECKING:
+    from app.views.dialogs import DroppedSettingsDialog
+    from app.views.help_panel import ShortcutSheet, TermCard
+    from app.views.models_page import ModelsPage
+    from app.views.palette import Entry, Palette
+    from app.views.settings_page import SettingsPage
 
 __all__ = ["MainWindow"]
 
@@ -43,7 +46,10 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class MainWindow(QMainWindow):
-    """Assembles the rooms. A new room is one `_add_room` line here and a widget of its own."""
+    """Assembles the rooms. A new room is one `_add_room` line here and a widget of its own.
+
+    What is not seen at the start is imported and built when it is first wanted.
+    """
 
     painted = Signal()  # once: the window is on screen
 
@@ -63,21 +69,13 @@ class MainWindow(QMainWindow):
         self.rail = Rail()
         self.rooms = QStackedWidget()
         self._names: list[str] = []
+        self._makers: dict[str, Callable[[], QWidget]] = {}  # of rooms nobody has entered yet
         self.status_line = StatusBar(studio)
         self._add_commands()
         self.generate_room = GenerateRoom(studio)
-        self.models_page = ModelsPage(studio)
-        self.settings_page = SettingsPage(studio, self.shortcuts)
-        self._add_room("generate", "Generate", "generate", "Make pictures (Ctrl+1).", self.generate_room)
-        self._add_room("models", "Models", "models", "The models there are (Ctrl+2).", self.models_page)
-        self._add_room(
-            "settings",
-            "Settings",
-            "settings",
-            "Looks, places and keys (Ctrl+,).",
-            self.settings_page,
-            foot=True,
-        )
+        self._add_room("generate", "Make pictures (Ctrl+1).", lambda: self.generate_room)
+        self._add_room("models", "The models there are (Ctrl+2).", self._make_models_page)
+        self._add_room("settings", "Looks, places and keys (Ctrl+,).", self._make_settings_page, foot=True)
         self._lay_out()
         self.notices = Notices(self, self._notice_area)
         self.attention = Attention(self)
@@ -100,12 +98,43 @@ class MainWindow(QMainWindow):
         column.addWidget(self.status_line)
         self.setCentralWidget(whole)
 
-    def _add_room(
-        self, name: str, title: str, icon: str, tip: str, room: QWidget, *, foot: bool = False
-    ) -> None:
+    def _add_room(self, name: str, tip: str, make: Callable[[], QWidget], *, foot: bool = False) -> None:
+        """A room that `make` builds when it is first entered; its icon is called as it is."""
         self._names.append(name)
-        self.rooms.addWidget(room)
-        self.rail.add_room(name, title, icon, tip, foot=foot)
+        self._makers[name] = make
+        self.rooms.addWidget(QWidget())
+        self.rail.add_room(name, name.capitalize(), name, tip, foot=foot)
+
+    def _built(self, name: str) -> QWidget:
+        """The room, built now if it was not yet."""
+        index = self._names.index(name)
+        make = self._makers.pop(name, None)
+        if make is not None:
+            blank = self.rooms.widget(index)
+            self.rooms.insertWidget(index, make())
+            self.rooms.removeWidget(blank)
+            blank.deleteLater()
+        return self.rooms.widget(index)
+
+    def _make_models_page(self) -> QWidget:
+        from app.views.models_page import ModelsPage
+
+        page = ModelsPage(self.studio)
+        page.used.connect(self._to_generate)
+        return page
+
+    def _make_settings_page(self) -> QWidget:
+        from app.views.settings_page import SettingsPage
+
+        return SettingsPage(self.studio, self.shortcuts)
+
+    @property
+    def models_page(self) -> ModelsPage:
+        return cast("ModelsPage", self._built("models"))
+
+    @property
+    def settings_page(self) -> SettingsPage:
+        return cast("SettingsPage", self._built("settings"))
 
     def _add_commands(self) -> None:
         studio = self.studio
@@ -137,7 +166,6 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         studio, room, line = self.studio, self.generate_room, self.status_line
         self.rail.chosen.connect(self.show_room)
-        self.models_page.used.connect(self._to_generate)
         studio.notice.connect(self.notices.show_notice)
         studio.title_changed.connect(self.setWindowTitle)
         studio.work_finished.connect(self.attention.tell)
@@ -194,7 +222,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def show_room(self, name: str) -> None:
-        self.rooms.setCurrentIndex(self._names.index(name))
+        self.rooms.setCurrentWidget(self._built(name))
         self.rail.show_room(name)
         self._show_switches()
         self.notices.place()
@@ -244,10 +272,14 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def open_palette(self) -> None:
+        from app.views.palette import Palette
+
         self.palette_popup = Palette(self, self._entries())
         self.palette_popup.open_over(self)
 
     def _entries(self) -> list[Entry]:
+        from app.views.palette import Entry
+
         entries = [
             Entry(command.title, self.shortcuts.actions[command.name].trigger,
                   keys_text(self.shortcuts.keys(command.name)), command.icon)
@@ -291,11 +323,15 @@ class MainWindow(QMainWindow):
         if focused is None or term is None:
             self.open_sheet()
             return
+        from app.views.help_panel import TermCard
+
         self.term_card = TermCard(self, term)
         self.term_card.open_beside(focused)
 
     @Slot()
     def open_sheet(self) -> None:
+        from app.views.help_panel import ShortcutSheet
+
         self.sheet = ShortcutSheet(self, self.shortcuts)
         self.sheet.open_sheet()
 
@@ -362,6 +398,8 @@ class MainWindow(QMainWindow):
         """Show what settings a picture file carries and how they differ."""
         diff = self.studio.open_dropped_file(path)
         if diff is not None:
+            from app.views.dialogs import DroppedSettingsDialog
+
             self.show_room("generate")
             self.dropped = DroppedSettingsDialog(self.studio, diff, self)
             self.dropped.open()

@@ -43,7 +43,7 @@ class Rail(QWidget):
         button.setIconSize(QSize(tokens.ICON_LARGE, tokens.ICON_LARGE))
         button.setFixedSize(tokens.RAIL_WIDTH - 8, 56)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        icons.bind(button, icon, "quiet")
+        icons.bind(button, icon, "quiet", tokens.ICON_LARGE)
         describe(button, title, tip)
         button.clicked.connect(self._clicked)
         self._group.addButton(button)

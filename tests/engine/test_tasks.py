@@ -283,6 +283,29 @@ def test_stopping_at_every_event_leaves_the_engine_clean(engine: Engine, solver:
     assert again.steps == clean.steps
 
 
+@pytest.mark.parametrize("changes", [{}, {"guidance": 1.0}, {"guidance": 1.0, "guidance_model": "free"}])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_stop_waits_for_one_evaluation_at_most(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, solver: str, changes: dict[str, Any]
+) -> None:
+    """Between two events the network is asked once; in a guided pair, each of the two is."""
+    real, calls = CompactUNet.forward, []
+
+    def forward(self: CompactUNet, *arguments: Any) -> Any:
+        calls.append(1)
+        return real(self, *arguments)
+
+    asked = request(solver=solver, denoise=True, **changes)
+    engine_events = engine.run(asked)
+    monkeypatch.setattr(CompactUNet, "forward", forward)
+    spent = []
+    for event in engine_events:
+        if isinstance(event, Progress):
+            spent.append(len(calls))
+        calls.clear()
+    assert set(spent) == {2 if "guidance_model" in changes else 1}
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_abandoning_at_every_event_leaves_the_engine_clean(engine: Engine, solver: str) -> None:
     asked = request(solver=solver)

@@ -84,7 +84,7 @@ def first_pictures(guide: Guide) -> None:
         row = controls.rows["pick"]
         assert isinstance(row, ClassPicker)
         guide.click(row.button)
-        guide.type(wanted[:4])
+        guide.type(wanted)
         assert row.popup is not None
         guide.state("classes to choose from", {"the search finds it": row.popup.list.model().rowCount() >= 1})
         guide.keys("Return", "Esc")
