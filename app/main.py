@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -71,6 +72,7 @@ def _has_screen() -> bool:
 
 
 def _window(screenshots: Path | None) -> int:
+    gc.disable()  # until the first paint, which looking through all that is made would only put off
     # PySide6 first: qasync takes the Qt binding that is imported already.
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
@@ -105,6 +107,7 @@ def _window(screenshots: Path | None) -> int:
     begin.start()
 
     def painted() -> None:
+        gc.enable()
         if begin.isActive():
             begin.start(0)
 
@@ -113,6 +116,7 @@ def _window(screenshots: Path | None) -> int:
     try:
         _run_loop(application)
     finally:
+        gc.enable()
         trouble.uninstall()
         window.hide()
         ended = studio.shutdown(_SHUTDOWN)
@@ -126,6 +130,8 @@ def _window(screenshots: Path | None) -> int:
 def _run_loop(application: object) -> None:
     """One loop for Qt and asyncio, in the window's thread; leaves when the last window is closed."""
     import asyncio
+    import contextlib
+    import signal
 
     import qasync
     from PySide6.QtWidgets import QApplication
@@ -137,6 +143,9 @@ def _run_loop(application: object) -> None:
     closed = asyncio.Event()
     application.aboutToQuit.connect(closed.set)
     with loop:
+        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
+            for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl+C, or the system is shutting down
+                loop.add_signal_handler(number, closed.set)
         loop.run_until_complete(closed.wait())
     asyncio.set_event_loop(None)
 

@@ -11,7 +11,6 @@ from torch import Tensor
 from engine.networks.head import HeadNetwork, mixed_derivative
 
 __all__ = [
-    "PREDICTIONS",
     "Denoiser",
     "ImageNetwork",
     "Level",
@@ -19,8 +18,6 @@ __all__ = [
     "Prediction",
     "eps_from_output",
 ]
-
-PREDICTIONS = ("eps", "v", "x0")
 
 # A noise level: a number, or a tensor of shape () or (B, 1, 1, 1) where it is differentiated
 # through or differs between images.

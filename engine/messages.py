@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import random
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from threading import Event as ThreadEvent
 from typing import Any, ClassVar, TypeVar
 
@@ -131,6 +129,8 @@ def find_name(name: str, among: Sequence[_Named], what: str) -> _Named:
 
 def _nearest(name: str, names: Sequence[str]) -> str:
     folded = {entry.casefold(): entry for entry in names}
+    from difflib import get_close_matches  # here: the window opens before it is needed
+
     close = get_close_matches(name[:200].casefold(), list(folded), n=1, cutoff=0.4)
     return f" Did you mean {folded[close[0]]!r}?" if close else ""
 
@@ -261,6 +261,8 @@ def choose_labels(pick: Sequence[int] | str, count: int, classes: int, seed: int
     if classes == 0:
         return (None,) * count
     if pick == "random":
+        import random  # here: the window opens before it is needed
+
         return tuple(random.Random(f"label {seed + i}").randrange(classes) for i in range(count))
     numbers = range(classes) if pick == "all" else pick
     if isinstance(numbers, str) or not numbers:

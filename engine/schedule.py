@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["SPACINGS", "VPSchedule", "expand", "step_grid"]
+from engine.messages import SPACINGS
 
-SPACINGS = ("linear", "quadratic", "log-snr", "rho")
+__all__ = ["SPACINGS", "VPSchedule", "expand", "step_grid"]
 
 
 def expand(values: Tensor, like: Tensor) -> Tensor:

@@ -24,7 +24,8 @@ unset WAYLAND_DISPLAY
 
 if command -v Xvfb >/dev/null; then
   number=$(mktemp)
-  Xvfb -displayfd 3 -screen 0 1440x900x24 -nolisten tcp 3>"$number" >/dev/null 2>&1 &
+  # In a session of its own: Ctrl+C is for the program, which needs its screen to end well.
+  setsid Xvfb -displayfd 3 -screen 0 1440x900x24 -nolisten tcp 3>"$number" >/dev/null 2>&1 &
   screen=$!
   trap 'kill "$screen" 2>/dev/null || true; rm -f "$number"' EXIT
   for _ in $(seq 100); do

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -293,6 +296,48 @@ def test_set_up_tries_apt_again_with_a_fresh_list_and_then_goes_on(machine: Path
     assert done.returncode == 0
     assert (machine / "apt.log").read_text().split() == ["install", "update", "install"]
     assert "Please run:" in done.stderr
+
+
+def on_a_virtual_screen() -> bool:
+    return shutil.which("Xvfb") is not None and (ROOT / ".venv" / "bin" / "genie").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [sys.executable, "-m", "app.main"],
+        pytest.param(
+            ["scripts/run.sh"],
+            marks=pytest.mark.skipif(not on_a_virtual_screen(), reason="needs Xvfb and `make run`'s set-up"),
+        ),
+    ],
+    ids=["genie", "make run"],
+)
+def test_ctrl_c_closes_the_window_in_good_order(command: list[str], tmp_path: Path, genie_home: Path) -> None:
+    """As from a terminal: the signal goes to everything that was started."""
+    environment = {
+        **os.environ, "GENIE_HOME": str(genie_home), "GENIE_SCREENSHOTS": str(tmp_path),
+        "QT_QPA_PLATFORM": "offscreen" if command[-1] == "app.main" else "xcb",
+    }  # fmt: skip
+    environment.pop("DISPLAY", None)
+    running = subprocess.Popen(
+        command, cwd=ROOT, env=environment, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("*.png")) and running.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGINT)
+        said, _ = running.communicate(timeout=30)
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+    assert running.returncode == 0, said
+    assert list(tmp_path.glob("*.png"))
+    assert "Traceback" not in said
+    assert "broke" not in said
 
 
 def test_pytest_closes_make_test() -> None:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -37,8 +35,11 @@ from app.store.encoding import EncodedResult, encode_result
 from app.store.records import Details, Facets, Filter, Record, StoreError, Undo
 from app.store.store import Store
 from engine.errors import EngineError
-from engine.files import write_atomically
 from engine.messages import Catalogue, GenerateRequest, Pictures, Result, StepFrame
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+    from tempfile import TemporaryDirectory
 
 __all__ = ["RECORDS_MIME", "Details", "Facets", "Filter", "HistoryModel", "HistoryRole", "Record", "Undo"]
 
@@ -101,7 +102,7 @@ class HistoryModel(QAbstractListModel):
         self._told_full = False
         self._catalogue: Catalogue | None = None
         self._encoder: ThreadPoolExecutor | None = None
-        self._drag_folder: tempfile.TemporaryDirectory[str] | None = None
+        self._drag_folder: TemporaryDirectory[str] | None = None
         self._retry = QTimer(self, singleShot=True, interval=_RETRY_MS)
         self._retry.timeout.connect(self.save_waiting)
         self._encoded.connect(self._take_encoded)
@@ -298,6 +299,8 @@ class HistoryModel(QAbstractListModel):
         if size <= _ENCODE_HERE:
             waiting.encoded = encode_result(result)
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._encoder = self._encoder or ThreadPoolExecutor(1, thread_name_prefix="encode-result")
             waiting.future = self._encoder.submit(encode_result, result)
             waiting.future.add_done_callback(lambda _: self._encoded.emit(waiting))
@@ -393,8 +396,12 @@ class HistoryModel(QAbstractListModel):
 
         Raises `StoreError` or `UnusableFolder`.
         """
+        from tempfile import TemporaryDirectory
+
+        from engine.files import write_atomically
+
         if self._drag_folder is None:
-            self._drag_folder = tempfile.TemporaryDirectory(prefix="genie-drag-")
+            self._drag_folder = TemporaryDirectory(prefix="genie-drag-")
         paths = []
         for record in self._store.records(ids):
             path = Path(self._drag_folder.name) / f"{file_name_of(record)}.png"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,11 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from app.failure import Failure
 from engine.errors import BadRequest
-from engine.files import write_atomically
 from engine.messages import GenerateRequest, Pictures, Provenance, Result
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from PIL import Image
 
     from app.models.history import HistoryModel
@@ -166,6 +166,8 @@ def write_animation(
     elif form == "WEBP":
         options |= {"lossless": True, "method": 3}
     first, rest = images[0], images[1:]
+    from engine.files import write_atomically
+
     write_atomically(
         path, lambda temporary: first.save(temporary, format=form, append_images=rest, **options)
     )
@@ -237,6 +239,8 @@ class FileWriter(QObject):
 
     def _submit(self, work: Callable[[], None], paths: list[Path], words: str) -> None:
         if self._executor is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="write-files")
         self._busy += 1
 

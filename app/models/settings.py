@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast, overload
 
@@ -39,6 +38,8 @@ T = TypeVar("T")
 
 def fresh_seed() -> int:
     """A seed nobody chose; short enough to be read aloud."""
+    import secrets  # the start can do without
+
     return secrets.randbelow(2**31)
 
 

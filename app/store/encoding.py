@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import uuid
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,6 +45,8 @@ def encode_result(result: Result) -> EncodedResult:
         saved = SavedSettings(result.request, i, result.provenance)
         frames, steps = _pack_steps(result.steps, i, picture)
         images.append(EncodedImage(encode_png(picture, saved), _thumbnail(picture), frames, steps))
+    import uuid  # the start can do without
+
     return EncodedResult(result, uuid.uuid4().hex, datetime.now(UTC), tuple(images))
 
 

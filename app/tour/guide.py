@@ -61,8 +61,13 @@ class Guide:
         self._troubles = troubles
         self._look = look
         self._number = 0
+        self.studio.notice.connect(self._on_notice)
         self.studio.host.job_finished.connect(self._on_finished)
         self.studio.host.job_cancelled.connect(self._on_cancelled)
+
+    def _on_notice(self, words: str, kind: str, _undo: object) -> None:
+        if kind == "bad":
+            self._troubles.add(f"the window said: {words}")
 
     def _on_finished(self, _job: int, result: Result) -> None:
         self.results.append(result)

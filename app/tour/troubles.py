@@ -24,6 +24,10 @@ class Troubles:
         self._qt_before: Callable[..., Any] | None = None
         self._hook_before = sys.excepthook
 
+    def add(self, words: str) -> None:
+        """Something else that should not have been said."""
+        self._heard.append(words)
+
     def take(self) -> list[str]:
         heard, self._heard = self._heard, []
         return heard

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["CanvasPanel"]
 
 _FIRST_COUNT = 16
+_LONG_NAME = 24  # characters; longer ones are no words for a button
 
 
 class CanvasPanel(QWidget):
@@ -61,6 +62,7 @@ class CanvasPanel(QWidget):
         self.filmstrip = Filmstrip()
         self.player = StepPlayer(self._canvas, self)
         self.play = icon_button("play", "Play the steps", "Play the steps from noise to picture (P)")
+        self.filmstrip.set_corner(self.play)
         self.line = StateLine()
         self.stale = StaleSign()
         self.stack = QStackedWidget()
@@ -108,7 +110,7 @@ class CanvasPanel(QWidget):
         column.setSpacing(0)
         column.addWidget(bar)
         column.addLayout(middle, 1)
-        column.addWidget(self._strip())
+        column.addWidget(self.filmstrip)
         column.addWidget(self.line)
         self.zoom_label = QLabel()
         self.zoom_label.setProperty("role", "caption")
@@ -116,16 +118,6 @@ class CanvasPanel(QWidget):
         self.zoom_label.setToolTip("Screen pixels for one pixel of the picture. The wheel changes it.")
         self.zoom_label.setFixedWidth(36)
         row.insertWidget(2, self.zoom_label)
-
-    def _strip(self) -> QWidget:
-        """The filmstrip and the button that plays it."""
-        self.strip = QWidget()
-        row = QHBoxLayout(self.strip)
-        row.setContentsMargins(tokens.GAP, 0, tokens.GAP, 0)
-        row.setSpacing(tokens.GAP)
-        row.addWidget(self.play)
-        row.addWidget(self.filmstrip, 1)
-        return self.strip
 
     def _connect(self) -> None:
         canvas = self._canvas
@@ -322,7 +314,8 @@ class CanvasPanel(QWidget):
 
     def _offer_first(self, _catalogue: object = None) -> None:
         info = self._studio.settings.model_info
-        thing = plural(info.classes[first_class(info.classes)].lower()) if info and info.classes else "images"
+        name = info.classes[first_class(info.classes)].lower() if info and info.classes else "image"
+        thing = plural(name) if len(name) <= _LONG_NAME else "images of a class"
         self.empty.offer(f"Generate {_FIRST_COUNT} {thing}")
 
     def _show_batch(self) -> None:
@@ -397,7 +390,7 @@ class CanvasPanel(QWidget):
         self._show_selected_image()
         pictures = page in (self.grid, self.single)
         # The strip keeps its place while a job runs, so that nothing jumps when the steps come.
-        self.strip.setVisible(pictures and (bool(canvas.steps) or canvas.busy))
+        self.filmstrip.setVisible(pictures and (bool(canvas.steps) or canvas.busy))
         self.filmstrip.setEnabled(bool(canvas.steps))
         self.play.setEnabled(bool(canvas.steps))
         self.stale.setVisible(canvas.stale and page is not self.empty)
@@ -453,7 +446,7 @@ class CanvasPanel(QWidget):
                 line.say(f"Loading the model · {progress.loading:.0%}", icon="models")
             case "running":
                 fraction = progress.fraction
-                line.say(*progress_words(canvas.progress), icon="generate", role="accent")
+                line.say(*progress_words(progress, canvas.count), icon="generate", role="accent")
             case "stopped":
                 kept = canvas.kept
                 words = (

@@ -322,9 +322,14 @@ class StateLine(QWidget):
             self._sign.setPixmap(icons.pixmap(name, role, tokens.ICON, self.devicePixelRatioF()))
 
 
-def progress_words(progress: CanvasProgress) -> tuple[str, str]:
-    """How far a job is, for both ends of the line."""
-    parts = [f"step {progress.step}/{progress.steps}", counted(progress.evaluations, "evaluation")]
+def progress_words(progress: CanvasProgress, of: int) -> tuple[str, str]:
+    """How far a job of `of` images is, for both ends of the line."""
+    parts = [f"step {progress.step}/{progress.steps}"]
+    if 0 < progress.count < of:  # too many to be made at once: one group after another
+        last = progress.first + progress.count
+        parts.insert(0, f"images {progress.first + 1} to {last} of {of}")
+    else:
+        parts.append(counted(progress.evaluations, "evaluation"))
     if progress.seconds_per_step:
         parts.append(f"{seconds(progress.seconds_per_step)} a step")
     left = f"{seconds(progress.seconds_left)} left" if progress.evaluations else ""

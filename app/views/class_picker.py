@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QSize, QSortFilterProxyModel, Qt, Slot
-from PySide6.QtGui import QKeyEvent, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QLineEdit, QListView, QPushButton, QWidget
 
 from app.models.settings import GenerateSettings
@@ -22,6 +22,7 @@ _SPECIAL = {
     "random": ("Random", "Draws a class for each picture from its seed."),
     "none": ("No class", "Leaves to the model what to draw."),
 }
+_CHIP_TEXT = 136  # widget pixels of a name; the tooltip has all of it
 _CHIPS = 6
 _PICK = Qt.ItemDataRole.UserRole
 
@@ -94,7 +95,9 @@ class ClassPicker(Row):
 
     def _add(self, text: str, number: int | None) -> None:
         chip = self._all_chips[len(self.chips)]
-        chip.setText(text)
+        metrics = QFontMetrics(theme.current().font())
+        short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, _CHIP_TEXT)
+        chip.setText(text if number is None else short)
         chip.setEnabled(True)
         chip.setProperty("number", number)
         if number is None:

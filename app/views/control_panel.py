@@ -385,6 +385,8 @@ class ControlPanel(QWidget):
         describe(self.generate, "Change the job" if editing else "Generate", obstacle, term="generate")
         self.cancel_edit.setVisible(editing)
         running = studio.queue.running is not None or studio.canvas.busy
+        if not running and self.stop.hasFocus():
+            self.generate.setFocus()  # Qt would go on to the button beside it
         self.stop.setVisible(running)
         self.forever.setEnabled(not obstacle or studio.queue.forever)
         self.guidance.setEnabled(info is None or info.null_label or settings.guidance != 0)

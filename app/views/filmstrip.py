@@ -11,9 +11,10 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractSlider, QSizePolicy
+from PySide6.QtWidgets import QAbstractSlider, QSizePolicy, QWidget
 
 from app.views import theme, tokens
 from app.views.picture_images import to_image
@@ -25,6 +26,7 @@ _GAP = 2
 _EDGE = 5
 _THUMB = 64  # widget pixels a step may take at most
 _LABEL = 24  # below a thumbnail: the notch and the caption
+_CORNER = 24  # side of the button beside the caption
 
 
 class Filmstrip(QAbstractSlider):
@@ -42,6 +44,7 @@ class Filmstrip(QAbstractSlider):
         self._images: dict[int, QImage] = {}
         self._dots = (0, 0)
         self._hovered = -1
+        self._corner: QWidget | None = None
         self.setOrientation(Qt.Orientation.Horizontal)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -53,6 +56,18 @@ class Filmstrip(QAbstractSlider):
         )
         self.setPageStep(5)
         self.setRange(0, 0)
+
+    def set_corner(self, button: QWidget) -> None:
+        """Put a small button below the first thumbnail, where the caption gives way to it."""
+        button.setParent(self)
+        button.setProperty("kind", "tiny")
+        button.setFixedSize(_CORNER, _CORNER)
+        self._corner = button
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._corner is not None:
+            self._corner.move(_EDGE, self.height() - _CORNER - 2)
 
     # --- what is shown ---
 
@@ -219,7 +234,8 @@ class Filmstrip(QAbstractSlider):
         painter.setFont(theme.current().font(tokens.FONT_CAPTION, figures=True))
         painter.setPen(theme.current().color("text" if self.hasFocus() else "quiet"))
         width = painter.fontMetrics().horizontalAdvance(text) + 4
-        x = max(0.0, min(self.width() - width, self.center_of(position).x() - width / 2))
+        left = float(_EDGE + _CORNER + 4 if self._corner is not None else 0)
+        x = max(left, min(self.width() - width - _EDGE, self.center_of(position).x() - width / 2))
         below = QRectF(x, ring.bottom() + 8, width, _LABEL - 8)
         painter.drawText(below, Qt.AlignmentFlag.AlignCenter, text)
 

@@ -112,9 +112,12 @@ class MainWindow(QMainWindow):
         if make is not None:
             blank = self.rooms.widget(index)
             self.rooms.insertWidget(index, make())
+            assert blank is not None
             self.rooms.removeWidget(blank)
             blank.deleteLater()
-        return self.rooms.widget(index)
+        room = self.rooms.widget(index)
+        assert room is not None
+        return room
 
     def _make_models_page(self) -> QWidget:
         from app.views.models_page import ModelsPage

@@ -220,7 +220,7 @@ class ModelPicker(QWidget):
         for info in self._settings.catalogue.models:
             card = ModelCard()
             card.set_info(info)
-            card.setChecked(info.name == self._settings.model)
+            card.setChecked(info == self._settings.model_info)
             card.clicked.connect(self._chosen)
             column.addWidget(card)
             self.cards.append(card)

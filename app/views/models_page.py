@@ -83,7 +83,18 @@ class ModelsPage(QWidget):
         column.setSpacing(12)
         column.addLayout(head)
         column.addWidget(scroll, 1)
+        column.addWidget(self._hint())
         return side
+
+    def _hint(self) -> QWidget:
+        """How more models come here."""
+        hint = QLabel(
+            "A model is a folder with its card and its weights. Train one with `genie train`, or put one into "
+            "the folder `models` of your data folder (Settings shows where that is) and press Look again."
+        )
+        hint.setProperty("role", "caption")
+        hint.setWordWrap(True)
+        return hint
 
     def _details_side(self) -> QWidget:
         self.picture = QLabel()

@@ -66,8 +66,8 @@ def _write_sample(model: Path) -> None:
     from engine.messages import GenerateRequest, Result
     from engine.tasks import Engine
 
-    engine = Engine([model.parent])
-    info = next(entry for entry in engine.catalogue().models if Path(entry.folder).samefile(model))
+    engine = Engine([model])
+    (info,) = engine.catalogue().models
     classes = len(info.classes)
     labels = tuple(i * classes // 4 for i in range(4)) if classes else (None,) * 4
     request = GenerateRequest(
@@ -76,7 +76,7 @@ def _write_sample(model: Path) -> None:
         solver="ddim",
         steps=50,
         spacing=info.spacing,
-        guidance=1.0 if classes else 0.0,
+        guidance=1.0 if classes and info.null_label else 0.0,
     )
     *_, result = engine.run(request)
     assert isinstance(result, Result)

@@ -67,7 +67,8 @@ def write_model(recipe: Recipe, run: Path, folder: Path, device: torch.device | 
 
 def _hardware(device: torch.device) -> str:
     title = choose_placement(str(device), "fp32").title
-    return f"{torch.get_num_threads()} threads of {title}" if device.type == "cpu" else title
+    threads = torch.get_num_threads()
+    return f"{threads} thread{'' if threads == 1 else 's'} of {title}" if device.type == "cpu" else title
 
 
 def read_finished(path: Path) -> dict[str, Any]:

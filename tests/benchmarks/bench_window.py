@@ -3,6 +3,7 @@
 Prints a table and writes build/bench/window.json:
 
 - first_paint_s: from the start of the process to the first time the window paints itself
+- first_paint_own_s: of these, what the process computed; the rest is waiting for a processor
 - engine_ready_s: from there to torch loaded and jobs taken
 - event_loop_p99_ms, event_loop_max_ms: between two ticks of a 5 ms timer in the window, while 16
   images at a time are made with live previews, kept in the history and begun again
@@ -45,7 +46,8 @@ from app.views.main_window import MainWindow
 seen = {}
 
 def paint(self, event):
-    seen.setdefault("first_paint_s", time.monotonic() - began)
+    if not seen:
+        seen.update(first_paint_s=time.monotonic() - began, first_paint_own_s=time.process_time())
     QMainWindow.paintEvent(self, event)
 
 def show(self, event):
@@ -67,7 +69,7 @@ sys.exit(code)
 
 def measure_start(repeats: int, home: Path) -> dict[str, float]:
     """Medians over fresh processes, the first one (which warms the disk cache) left out."""
-    figures: dict[str, list[float]] = {"first_paint_s": [], "engine_ready_s": []}
+    figures: dict[str, list[float]] = {}
     for repeat in range(repeats + 1):
         done = subprocess.run(
             [sys.executable, "-c", _START, str(time.monotonic())],
@@ -75,7 +77,7 @@ def measure_start(repeats: int, home: Path) -> dict[str, float]:
         )  # fmt: skip
         for name, seconds in json.loads(done.stdout).items():
             if repeat:
-                figures[name].append(seconds)
+                figures.setdefault(name, []).append(seconds)
     return {name: statistics.median(values) for name, values in figures.items()}
 
 

@@ -31,7 +31,7 @@ from engine.images import (
 )
 from engine.messages import GenerateRequest, Pictures, Provenance
 
-PROVENANCE = Provenance("cpu", "Prozessör", "bf16", "2.13.0", "0.1.0", (2, 2, 1))
+PROVENANCE = Provenance("cpu", "Prozessör", "bf16", "2.13.0", "0.1.0", (2, 2, 1), threads=2)
 REQUEST = GenerateRequest("tiny", seed=40, labels=(0, 1, None, 2, 1), guidance=0.5, denoise=True)
 SETTINGS = SavedSettings(REQUEST, 3, PROVENANCE)
 
@@ -163,6 +163,7 @@ HOSTILE = {
     "provenance device": (changed(provenance=provenance(device=1)), "provenance.device"),
     "provenance precision": (changed(provenance=provenance(precision="fp8")), "provenance.precision"),
     "batches": (changed(provenance=provenance(batches=[2, -1])), "group sizes"),
+    "threads": (changed(provenance=provenance(threads=-1)), "provenance.threads"),
     "too many": (changed(provenance=provenance(batches=[10**9])), "which can't be"),
     "too few": (changed(provenance=provenance(batches=[3])), "which can't be"),
 }

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.checkpoints.card import read_card
+from engine.checkpoints.library import list_models
 from engine.checkpoints.native import load_head, load_network, save_model
 from engine.errors import BadCheckpoint, UnusableFolder
 from tests.engine.tiny_model import tiny_card, tiny_states, write_tiny_model
@@ -134,3 +135,11 @@ def test_a_full_disk_leaves_the_old_model_whole(
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_what_a_killed_save_left_behind_is_no_model(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path)
+    (tmp_path / "tiny").rename(tmp_path / ".tiny.x7f3")
+    assert list_models([tmp_path]) == ()
+    write_tiny_model(tmp_path)
+    assert [(model.name, model.problem) for model in list_models([tmp_path])] == [("tiny", None)]

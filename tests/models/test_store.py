@@ -413,6 +413,16 @@ def test_a_file_of_the_first_version_is_all_still_there(path: Path) -> None:
     store.close()
 
 
+def test_a_provenance_from_before_threads_were_noted_is_read(store: Store) -> None:
+    (id_,) = store.add_result(make_result(1))
+    kept = dataclasses.asdict(PROVENANCE)
+    del kept["threads"]
+    store._connection.execute("UPDATE jobs SET provenance = ?", (json.dumps({**kept, "batches": [1]}),))
+    provenance = store.details(id_).provenance
+    assert provenance is not None
+    assert (provenance.threads, provenance.batches) == (0, (1,))
+
+
 def test_a_migration_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_version_1(path)
     before = sqlite3.connect(path)

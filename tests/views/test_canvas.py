@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import subprocess
@@ -17,10 +18,12 @@ from PySide6.QtGui import QGuiApplication, QImage, QPainter
 from pytestqt.qtbot import QtBot
 
 from app.failure import Failure
+from app.models.progress import CanvasProgress
 from app.models.studio import Studio
 from app.store import Store
 from app.views import theme, tokens
 from app.views.canvas import CanvasPanel
+from app.views.canvas_states import StateLine, progress_words
 from app.views.image_grid import ImageGrid, best_columns
 from app.views.image_view import ImageView
 from app.views.picture_images import draw_enlarged, to_image
@@ -367,6 +370,28 @@ def test_recovery_says_what_was_changed(qtbot: QtBot) -> None:
         finish(qtbot, studio, count=2)
         assert studio.canvas.state == "recovered"
         assert panel.line.left.text() == "Memory ran out: 8 images at a time now."
+
+
+def test_the_line_says_which_images_are_made_where_a_batch_goes_in_groups() -> None:
+    progress = CanvasProgress(step=3, steps=10, evaluations=13, evaluations_total=20, first=8, count=4)
+    assert progress_words(progress, 12)[0] == "images 9 to 12 of 12 · step 3/10"
+    assert (
+        progress_words(dataclasses.replace(progress, first=0, count=12), 12)[0]
+        == "step 3/10 · 13 evaluations"
+    )
+
+
+def test_words_at_the_right_of_the_line_give_way(qtbot: QtBot, dressed: theme.Theme) -> None:
+    line = StateLine()
+    show(qtbot, line, 600, 36)
+    line.say("6 of 16 · Ankle boot · seed 1727053763", "10 evaluations · 0.50 s")
+    assert line.right.isVisible()
+    line.window().resize(330, 36)
+    qtbot.waitUntil(lambda: not line.right.isVisible())
+    qtbot.waitUntil(lambda: not line.left.wordWrap())  # which leaves room for all of these
+    line.window().resize(200, 36)
+    qtbot.waitUntil(line.left.wordWrap)  # two small lines, and nothing is cut
+    assert line.left.heightForWidth(line.left.width()) <= line.left.height()
 
 
 def test_the_line_says_that_the_engine_starts(qtbot: QtBot) -> None:

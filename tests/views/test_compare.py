@@ -65,7 +65,7 @@ def test_the_difference_is_right_at_every_gain(panel: CanvasPanel, gain: int) ->
     panel.grab()  # lays out what has just been shown
     check(panel, panel.compare.view.origin, wanted)
     largest = max(abs(a - b) for a, b in zip(A.data, B.data, strict=True))
-    assert panel.compare.figures.text().endswith(f"at most by {largest}")
+    assert panel.compare.figures.text().endswith(f"at most by {largest}.")
 
 
 def test_under_the_slider_a_is_left_and_b_right(qtbot: QtBot, panel: CanvasPanel, studio: Studio) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.views.control_panel import ControlPanel
 from app.views.main_window import MainWindow
-from tests.fake_engine import FakeEngine
+from tests.fake_engine import FakeEngine, fake_catalogue
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -258,3 +259,21 @@ def test_stop_appears_only_while_something_runs(open_window: Callable[..., MainW
         qtbot.mouseClick(controls.stop, LEFT)
         engine.open_all()
     assert not controls.stop.isVisible()
+
+
+def test_a_long_class_name_is_shortened_and_told_in_the_tooltip(
+    open_window: Callable[..., MainWindow],
+) -> None:
+    long = "Ankle boot with laces, a zip, and a heel of medium height"
+    known = fake_catalogue()
+    model = dataclasses.replace(known.models[0], classes=(long, "Bag"))
+    window = open_window(FakeEngine(catalogue=dataclasses.replace(known, models=(model,))))
+    controls = window.generate_room.controls
+    window.studio.settings.pick = (0,)
+    chip = controls.classes.chips[0]
+    QApplication.processEvents()  # lays the chips out
+    assert chip.text().endswith("…")
+    assert chip.sizeHint().width() <= chip.width() <= controls.classes.area.width()
+    assert long in chip.toolTip()
+    assert long in chip.accessibleName()
+    assert long not in window.generate_room.canvas.empty.button.text()

@@ -52,8 +52,10 @@ def interactive(root: QWidget) -> list[QWidget]:
 
 def test_every_control_has_a_name_and_a_tooltip(window: MainWindow) -> None:
     window.generate_room.controls.set_advanced(True)
+    rooms = (window.models_page, window.settings_page)  # which are built when they are first wanted
     found = interactive(window)
-    assert len(found) > 60
+    assert len(found) > 80
+    assert all(any(room.isAncestorOf(one) for one in found) for room in rooms)
     nameless = [
         f"{type(w).__name__} {w.objectName() or getattr(w, 'text', str)()}"
         for w in found
@@ -180,6 +182,22 @@ def test_problems_stay_and_at_most_three_messages_are_shown(window: MainWindow) 
     assert not window.notices.shown[-1].timer.isActive()
     assert window.notices.shown[0].timer.isActive()
     assert window.rect().contains(window.notices.geometry())
+
+
+def test_rooms_nobody_has_entered_are_not_built(open_window: Callable[..., MainWindow], qtbot: QtBot) -> None:
+    store = Store(None)
+    window = open_window(store=store)
+    assert window.findChildren(QKeySequenceEdit) == []
+    qtbot.mouseClick(window.rail.buttons["settings"], LEFT)
+    page = window.settings_page
+    assert page.isVisible()
+    assert window.settings_page is page
+    assert window.rooms.count() == 3
+    window.remember()
+    assert store is window.studio.store
+    again = MainWindow(window.studio)  # comes back in the room it was closed in
+    assert (again.room, len(again.findChildren(QKeySequenceEdit)) > 10) == ("settings", True)
+    again.deleteLater()
 
 
 def test_messages_cover_pictures_only(window: MainWindow, qtbot: QtBot) -> None:

@@ -168,6 +168,7 @@ def stop(guide: Guide) -> None:
             "within one evaluation": guide.engine.after_cancel <= 1 and asked < 300,
             "the canvas says what was kept": "Stopped" in guide.window.generate_room.canvas.line.left.text(),
             "Stop is gone": not controls.stop.isVisible(),
+            "the focus is on Generate": controls.generate.hasFocus(),
             "the queue tells of it": studio.queue.jobs[0].state == "cancelled",
         },
     )

@@ -1,0 +1,88 @@
+"""The models that come with the program: small, complete, and good at what their cards promise."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+
+from engine.checkpoints.card import read_card
+from engine.checkpoints.library import bundled_folder, list_models
+from engine.checkpoints.native import load_head, load_network
+from engine.denoiser import ImageNetwork, NetworkDenoiser
+from engine.evaluation.classifier import load_classifier
+from engine.evaluation.head_error import along_trajectory, log_levels, overall
+from engine.latents import noise
+from engine.messages import GenerateRequest, Result
+from engine.networks.head import HeadNetwork
+from engine.schedule import VPSchedule
+from engine.tasks import Engine
+
+FOLDERS = sorted(card.parent for card in bundled_folder().glob("*/card.toml"))
+CLASSIFIER = Path(__file__).parents[1] / "data" / "fashion_classifier.safetensors"
+
+
+@pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)
+def folder(request: pytest.FixtureRequest) -> Path:
+    return cast("Path", request.param)
+
+
+def test_there_is_one() -> None:
+    assert "fashion32" in [folder.name for folder in FOLDERS]
+
+
+def test_it_is_whole_and_small(folder: Path) -> None:
+    (info,) = list_models([folder])
+    assert info.problem is None
+    assert info.bytes < 8_000_000
+    assert info.sample is not None
+    card = read_card(folder / "card.toml")
+    for part in (card.network, card.head):
+        assert part is not None
+        assert hashlib.sha256((folder / part.weights).read_bytes()).hexdigest() == part.sha256
+
+
+def test_its_card_says_where_it_comes_from(folder: Path) -> None:
+    card = read_card(folder / "card.toml")
+    assert card.data["name"]
+    assert card.data["licence"]
+    for key in ("command", "seed", "steps", "seconds", "hardware"):
+        assert card.training[key] not in ("", None), key
+    assert card.training["seconds"] > 0
+
+
+def test_its_head_is_small_and_says_the_exact_derivative(folder: Path) -> None:
+    """Along real trajectories, against the Jacobian-vector product; 1 would say nothing."""
+    card = read_card(folder / "card.toml")
+    network, head = load_network(folder, card), load_head(folder, card)
+    assert head is not None
+    parameters = [sum(p.numel() for p in module.parameters()) for module in (head, network)]
+    assert parameters[0] < 0.05 * parameters[1]
+    labels = torch.arange(4) % (len(card.classes) + 1)
+    denoiser = NetworkDenoiser(
+        cast("ImageNetwork", network), card.prediction, labels,
+        dtype=torch.float32, head=cast("HeadNetwork", head),
+    )  # fmt: skip
+    start = noise(range(4), (card.channels, card.image_size, card.image_size)).float()
+    schedule = VPSchedule(card.beta_min, card.beta_d)
+    errors = list(along_trajectory(denoiser, start, log_levels(schedule, levels=8), between=2))
+    assert overall(errors) < 0.9
+
+
+def test_fashion_shows_what_is_asked_for() -> None:
+    """Four of each class in 10 steps of its head: the classifier agrees with most.
+
+    That is a sign of life, in a second; `make bench-quality` measures.
+    """
+    request = GenerateRequest("fashion32", labels=tuple(range(10)) * 4, steps=10, device="cpu")
+    *_, result = Engine([bundled_folder()]).run(request)
+    assert isinstance(result, Result)
+    pixels = np.frombuffer(result.pictures.data, np.uint8).reshape(40, 1, 32, 32).copy()
+    with torch.inference_mode():
+        seen = load_classifier(CLASSIFIER)(torch.from_numpy(pixels).float() / 127.5 - 1.0).argmax(dim=1)
+    agreed = int((seen == torch.tensor(request.labels)).sum())
+    assert agreed >= 30, agreed
