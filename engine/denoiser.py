@@ -140,4 +140,4 @@ class NetworkDenoiser:
         here = self._predict(x_t, seen, gamma)
         h = self._head(seen, self._for_network(here.eps), here.features, here.embedding)
         # Of numbers of the network's precision, so that fp32 loses nothing and costs half.
-        return here.eps, mixed_derivative(h.float(), gamma).to(x_t.dtype)
+        return here.eps, mixed_derivative(h.float(), gamma, self._head.fade).to(x_t.dtype)

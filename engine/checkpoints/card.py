@@ -179,6 +179,7 @@ HEAD_FIELDS: dict[str, dict[str, _Rule]] = {
         "features": _WIDTH,
         "embedding": _WIDTH,
         "width": _WIDTH,
+        "fade": _number(1e-3, 1e6),
     },
     "published": {
         "channels": _one_of((1, 3)),

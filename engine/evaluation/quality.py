@@ -10,6 +10,7 @@ import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from engine.evaluation.features import Gaussian, feature_distance, fit
 from engine.flow import ProbabilityFlow
 from engine.latents import noise
 from engine.messages import SolverInfo
+from engine.networks.head import HeadNetwork
 from engine.sampling import sample
 from engine.schedule import VPSchedule, step_grid
 from engine.solvers import solver
@@ -96,7 +98,11 @@ class Sampler:
             self._ready[precision] = (placement.place(copy.deepcopy(self.network)), head)
         network, head = self._ready[precision]
         return NetworkDenoiser(
-            network, self.prediction, labels.to(self.device), dtype=placement.dtype, head=head
+            network,
+            self.prediction,
+            labels.to(self.device),
+            dtype=placement.dtype,
+            head=cast("HeadNetwork | None", head),
         )
 
     def labels(self, first: int, count: int) -> Tensor:

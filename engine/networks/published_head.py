@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +39,8 @@ class PublishedHead(nn.Module):
 
     A conditioned head also needs `condition` (B, C, H, W), as its network had it.
     """
+
+    fade = math.inf
 
     def __init__(self, config: PublishedHeadConfig) -> None:
         super().__init__()

@@ -6,6 +6,8 @@ Noise of a known level hides what the small image has and a real one has not (Ho
 
 from __future__ import annotations
 
+import math
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -47,6 +49,8 @@ class ConditionedNetwork:
 
 class ConditionedHead:
     """The head of an upsampler with what its network starts from."""
+
+    fade = math.inf
 
     def __init__(self, head: PublishedHead, condition: Tensor) -> None:
         self._head = head

@@ -90,6 +90,7 @@ class Training:
             raise another from error
         self._average = state["average"]
         self.step, self._before = state["step"], state["seconds"]
+        self._begun = time.monotonic()
         self._saved = self.step
 
     def descend(self, loss: Tensor, learning_rate: float, ema: float) -> None:

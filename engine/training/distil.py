@@ -46,7 +46,9 @@ _TARGET_BATCH = 128
 def head_config(recipe: Recipe) -> CompactHeadConfig:
     """The head that fits the recipe's network."""
     n = recipe.network
-    return CompactHeadConfig(n.channels, n.patch, n.widths[0], n.embedding, recipe.head_width)
+    return CompactHeadConfig(
+        n.channels, n.patch, n.widths[0], n.embedding, recipe.head_width, recipe.head_fade
+    )
 
 
 def make_targets(
@@ -101,31 +103,36 @@ def distil_head(
     device = device or torch.device("cpu")
     head_steps = steps or recipe.head_steps
     network = network.to(device, torch.float32).eval().requires_grad_(False)
-    identity = _identity(recipe, network, seed)
+    identity, source = _identity(recipe, network, seed), _source(recipe, network, seed)
     chunks = math.ceil(recipe.head_targets / _CHUNK)
     batches = _CHUNK // _TARGET_BATCH
     total = chunks * batches + head_steps
-    begun = time.monotonic()
+    begun = making = time.monotonic()
     made = 0
 
     parts: list[dict[str, Tensor]] = []
     for chunk in range(chunks):
         path = folder / f"targets-{chunk:03d}.safetensors"
-        part = _read_chunk(path, identity) if resume else None
-        if part is None:
+        there = _read_chunk(path, source) if resume else None
+        if there is not None:
+            part, seconds = there
+            begun -= seconds  # what a model cost includes what was made before a stop
+        else:
             pieces = []
+            chunk_begun = time.monotonic()
             for batch in range(batches):
                 # Another stream than the network's training, so that it meets fresh noise.
                 random = step_generator(seed + 7919, chunk * batches + batch)
                 pieces.append(make_targets(recipe, network, images, labels, _TARGET_BATCH, random))
                 made += 1
-                seconds = time.monotonic() - begun
+                now = time.monotonic()
                 done = chunk * batches + batch + 1
-                yield TrainingStep(done, total, math.nan, seconds, seconds / made * (chunks * batches - done))
+                left = (now - making) / made * (chunks * batches - done)
+                yield TrainingStep(done, total, math.nan, now - begun, left)
                 if cancelled is not None and cancelled.is_set():
                     return
             part = {name: torch.cat([piece[name] for piece in pieces]).cpu() for name in pieces[0]}
-            write_atomically(path, partial(_write_chunk, part, identity))
+            write_atomically(path, partial(_write_chunk, part, source, time.monotonic() - chunk_begun))
         parts.append(part)
     data = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     del parts
@@ -155,7 +162,7 @@ def distil_head(
             warm = min(1.0, (step + 1) / recipe.warmup)
             fall = 0.5 * (1 + math.cos(math.pi * step / head_steps))
             h = head(piece["x_t"], piece["eps"], piece["features"], piece["embedding"])
-            error = (gamma * (mixed_derivative(h, gamma) - piece["target"])).square().mean()
+            error = (gamma * (mixed_derivative(h, gamma, head.fade) - piece["target"])).square().mean()
             training.descend(error, recipe.head_learning_rate * warm * fall, recipe.head_ema)
 
             error_sum += error.item()
@@ -174,25 +181,32 @@ def distil_head(
         raise
 
 
-def _write_chunk(part: dict[str, Tensor], identity: str, path: Path) -> None:
+def _write_chunk(part: dict[str, Tensor], source: str, seconds: float, path: Path) -> None:
     # As bytes: of a full disk safetensors says something that is no OSError.
-    path.write_bytes(save(part, {"identity": identity}))
+    path.write_bytes(save(part, {"source": source, "seconds": f"{seconds:.1f}"}))
 
 
-def _read_chunk(path: Path, identity: str) -> dict[str, Tensor] | None:
-    """A chunk of targets made earlier, or None if there is none of this network and recipe."""
+def _read_chunk(path: Path, source: str) -> tuple[dict[str, Tensor], float] | None:
+    """A chunk of targets made earlier and the seconds it took; None if there is none from `source`."""
     try:
         with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("identity") != identity:
+            notes = file.metadata() or {}
+            if notes.get("source") != source:
                 return None
-        return load_file(path)
+        return load_file(path), float(notes["seconds"])
     except (FileNotFoundError, SafetensorError):
         return None
 
 
 def _identity(recipe: Recipe, network: CompactUNet, seed: int) -> str:
-    """Recipe of the head, seed, and a fingerprint of the network it belongs to."""
+    """Recipe of the head and what its targets were made from."""
     kept = {k: v for k, v in asdict(recipe).items() if k.startswith("head_") and k != "head_steps"}
+    return repr((sorted(kept.items()), _source(recipe, network, seed)))
+
+
+def _source(recipe: Recipe, network: CompactUNet, seed: int) -> str:
+    """What decides the targets: a fingerprint of the network, the noise levels and the seed."""
     # On the CPU, where float64 exists and every device's sum is the same.
     total = sum(p.detach().cpu().double().abs().sum().item() for p in network.parameters())
-    return repr((sorted(kept.items()), round(total, 3), seed))
+    levels = (recipe.noise_centre, recipe.noise_scale, recipe.label_dropout)
+    return repr((round(total, 3), levels, seed))

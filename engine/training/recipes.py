@@ -46,6 +46,7 @@ class Recipe:
     weight_decay: float = 0.0
     spacing: str = "quadratic"
     head_width: int = 32
+    head_fade: float = 4.0
     head_targets: int = 24_576
     head_steps: int = 6000
     head_batch: int = 64
