@@ -80,6 +80,8 @@ def _describe(folder: Path) -> ModelInfo:
             bundled=_is_bundled(folder), problem=error.message,
         )  # fmt: skip
     size, problem = _weights(folder, card)
+    if card.network.kind == "adm-upsampler":
+        problem = problem or f"{card.title} enlarges images; this version makes them from noise only."
     sample = folder / "sample.png"
     return ModelInfo(
         name=card.name,

@@ -1,0 +1,97 @@
+"""`python -m tests.benchmarks.quality_card`: the model's card and the README quote what was measured.
+
+Reads build/bench/quality.json, rewrites `[quality]` of the model's card and the table between
+the README's quality marks. Nothing there is typed by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoints.card import CARD, card_to_toml, read_card
+from engine.checkpoints.library import bundled_folder
+from engine.files import write_atomically
+
+_ROOT = Path(__file__).parents[2]
+_BEGIN, _END = "<!-- quality: begin -->", "<!-- quality: end -->"
+
+
+def quality_of(report: dict[str, Any]) -> dict[str, Any]:
+    """The figures a card keeps: feature distances to three digits, with their sample sizes."""
+    kept: dict[str, Any] = {
+        "measured_by": "make bench-quality",
+        "feature": "Frechet distance on the penultimate features of tests/data/fashion_classifier",
+        "classifier_on_test_images": round(report["real"]["classifier_accuracy"], 4),
+        "training_images_against_test_images": round(report["real"]["floor"]["5000"], 3),
+        "feature_distance": {
+            solver: {nfe: round(cell["feature_distance"], 3) for nfe, cell in cells.items()}
+            for solver, cells in report["common"].items()
+        },
+        "samples": {
+            solver: min(c["samples"] for c in cells.values()) for solver, cells in report["common"].items()
+        },
+        "head_error_against_exact_derivative": round(report["head_error"]["trajectory"]["overall"], 3),
+    }
+    final = report["final"]
+    if final is not None:
+        kept["ddim_100_steps"] = {
+            "samples": final["samples"],
+            "agreement": round(final["agreement"], 4),
+            "feature_distance": round(final["feature_distance"], 3),
+        }
+    return kept
+
+
+def table_of(report: dict[str, Any]) -> str:
+    """The README's table in Markdown."""
+    cells = report["common"]
+    counts = sorted({int(nfe) for row in cells.values() for nfe in row})
+    lines = [
+        "## How good the images are",
+        "",
+        "Feature distance of Fashion 32 to the held-out test images (smaller is better) by network",
+        "evaluations, unguided, all solvers on the same grid and seeds; `make bench-quality` measures it.",
+        "",
+        "| solver | " + " | ".join(map(str, counts)) + " | samples |",
+        "| --- |" + " --- |" * (len(counts) + 1),
+    ]
+    for solver, row in cells.items():
+        figures = []
+        for count in counts:
+            cell = row.get(str(count))
+            spent = f" ({cell['evaluations']})" if cell and cell["evaluations"] != count else ""
+            figures.append(f"{cell['feature_distance']:.3f}{spent}" if cell else "-")
+        samples = min(cell["samples"] for cell in row.values())
+        lines.append(f"| `{solver}` | " + " | ".join(figures) + f" | {samples:,} |")
+    lines += ["", "In brackets: evaluations where the count can't be reached exactly."]
+    final = report["final"]
+    if final is not None:
+        lines.append(
+            f"After {final['nfe']} DDIM steps a classifier agrees with the class asked for on "
+            f"{final['agreement']:.1%} of {final['samples']:,} images "
+            f"(on real test images: {report['real']['classifier_accuracy']:.1%})."
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--report", type=Path, default=Path("build/bench/quality.json"))
+    options = parser.parse_args()
+    report = json.loads(options.report.read_text(encoding="utf-8"))
+    path = bundled_folder() / report["model"] / CARD
+    text = card_to_toml(dataclasses.replace(read_card(path), quality=quality_of(report)))
+    write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+    readme = _ROOT / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(_BEGIN)
+    after = rest.partition(_END)[2]
+    page = f"{before}{_BEGIN}\n{table_of(report)}\n{_END}{after}"
+    write_atomically(readme, lambda file: file.write_text(page, encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
