@@ -131,7 +131,7 @@ class Pair:
             "eps",
             self._labels,
             dtype=self._placement.dtype,
-            memory_format=self._placement.memory_format(len(self._noise)),
+            memory_format=self._placement.memory_format,
         )
         flow = ProbabilityFlow(denoiser)
         *_, last = sample(self._solver, flow, self._noise.to(state), self._gammas, schedule=VP)
@@ -150,7 +150,7 @@ class Pair:
     def alone(self) -> None:
         """The same evaluations with nothing around them: no sampler can be faster."""
         with torch.inference_mode():
-            form = self._placement.memory_format(len(self._noise))
+            form = self._placement.memory_format
             x = self._noise.to(self._placement.dtype, memory_format=form)
             for log_gamma in self._log_gammas[:-1]:
                 self._network(x, log_gamma.expand(len(x)), self._labels)
