@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.failure import Failure
 from app.preview import Mailbox
 from engine.errors import EngineError
-from engine.messages import Catalogue, Control, Event, Loading, Notice, Progress, Request, Result
+from engine.messages import Catalogue, Control, Event, Loading, Notice, Outcome, Progress, Request
 
 if TYPE_CHECKING:
     from engine.tasks import Engine
@@ -35,7 +35,7 @@ class EngineLike(Protocol):
         ...
 
     def run(self, request: Request, control: Control) -> Iterator[Event]:
-        """Do one request; ends with a `Result`, or with nothing for a warm-up."""
+        """Do one request; ends with an `Outcome`, or with nothing for a warm-up."""
         ...
 
     def release(self) -> None:
@@ -83,8 +83,8 @@ class EngineWorker(QObject):
     job_started = Signal(int)
     job_progress = Signal(int, object)  # id, Progress without preview | Loading | Notice
     preview_arrived = Signal(int)
-    job_finished = Signal(int, object)  # id, Result; None for a warm-up
-    job_cancelled = Signal(int, object)  # id, Result | None
+    job_finished = Signal(int, object)  # id, Outcome; None for a warm-up
+    job_cancelled = Signal(int, object)  # id, Outcome | None
     job_failed = Signal(int, object)  # id, Failure
 
     def __init__(self, factory: Callable[[], EngineLike], mailbox: Mailbox) -> None:
@@ -129,7 +129,7 @@ class EngineWorker(QObject):
         if result is not None and (result.complete or not control.cancelled.is_set()):
             self.job_finished.emit(job, result)
         elif control.cancelled.is_set():
-            kept = result if result is not None and result.pictures.count else None
+            kept = result if result is not None and result.kept else None
             self.job_cancelled.emit(job, kept)
         elif request.kind == "warm-up":
             self.job_finished.emit(job, None)
@@ -138,17 +138,17 @@ class EngineWorker(QObject):
                 job, Failure.from_exception(RuntimeError("the engine ended without a result"))
             )
 
-    def _consume(self, job: int, request: Request, control: Control) -> Result | None:
+    def _consume(self, job: int, request: Request, control: Control) -> Outcome | None:
         if control.cancelled.is_set():
             return None
         if self._engine is None or self._broken is not None:
             raise _NoEngine(self._broken)
-        result: Result | None = None
+        result: Outcome | None = None
         reporter = _Reporter(self, job)
         events = self._engine.run(request, control)
         try:
             for event in events:
-                if isinstance(event, Result):
+                if isinstance(event, Outcome):
                     result = event
                 else:
                     reporter.report(event)

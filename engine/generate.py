@@ -1,223 +1,206 @@
-"""What a generate request needs before and after the network: checks, groups, pictures."""
+"""Images from noise, group after group, live and stoppable after every evaluation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
-
-from engine.devices import Placement, free_memory
-from engine.errors import BadCheckpoint, BadRequest
+from engine.denoiser import Denoiser
+from engine.devices import Placement, choose_placement, is_out_of_memory
+from engine.errors import BadRequest, OutOfMemory
+from engine.flow import ProbabilityFlow
+from engine.latents import noise
 from engine.messages import (
-    Catalogue,
+    Control,
+    Event,
     GenerateRequest,
-    ModelInfo,
+    Notice,
     Pictures,
-    SolverInfo,
-    StepFrame,
+    Progress,
+    Result,
 )
+from engine.pictures import Frame, join_frames, join_pictures, to_pictures
+from engine.plan import Plan, choose_batch, make_plan
+from engine.provenance import check_finite, provenance
+from engine.sampling import Step, sample
+from engine.schedule import step_grid
+from engine.solvers import solver
+from engine.workbench import LoadedModel, Workbench
 
-__all__ = [
-    "Frame",
-    "Plan",
-    "choose_batch",
-    "join_frames",
-    "join_pictures",
-    "make_plan",
-    "to_pictures",
-    "usable_model",
-]
-
-_FRAME_BYTES = 256 << 20  # more than this of recorded steps is not kept
+__all__ = ["run"]
 
 
-# --- before -----------------------------------------------------------------------------------
+@dataclass
+class _Job:
+    """What a generate request has come to; groups are finished ones only."""
 
-
-@dataclass(frozen=True)
-class Plan:
-    """A request that was found possible, with everything it names looked up."""
-
-    request: GenerateRequest
-    model: ModelInfo
-    guide: ModelInfo | None  # the second model of a guided pair
-    solver: SolverInfo
-
-    @property
-    def guided(self) -> bool:
-        return self.request.guidance != 0.0
-
-    @property
-    def calls(self) -> int:
-        """Network evaluations one group costs, a guided pair or batch counted as one."""
-        r = self.request
-        return self.solver.evaluations(r.steps, analytic_first=r.analytic_first, denoise=r.denoise)
+    workbench: Workbench
+    plan: Plan
+    control: Control
+    placement: Placement
+    model: LoadedModel
+    guide: LoadedModel | None
+    keep_steps: bool
+    began: float = field(default_factory=time.monotonic)
+    pictures: list[Pictures] = field(default_factory=list)
+    frames: list[list[Frame]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    batch: int = 0
+    evaluations: int = 0  # of all groups, given-up ones included
+    work: int = 0  # evaluations times images, for the time left
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
-        return (self.model.channels, self.model.image_size, self.model.image_size)
+    def finished(self) -> int:
+        """Images that are done."""
+        return sum(p.count for p in self.pictures)
 
-    def keeps_steps(self) -> bool:
-        channels, height, width = self.shape
-        frames = self.request.steps + int(self.request.denoise)
-        return self.request.count * channels * height * width * frames <= _FRAME_BYTES
-
-
-def usable_model(name: str, catalogue: Catalogue) -> ModelInfo:
-    """The model called `name`, unless there is none or its files are damaged."""
-    model = catalogue.model(name)
-    if model.problem is not None:
-        raise BadCheckpoint(model.problem, field="model")
-    return model
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
 
 
-def make_plan(request: GenerateRequest, catalogue: Catalogue) -> Plan:
-    """Check a request against what there is; errors say what doesn't fit and what would."""
-    model = usable_model(request.model, catalogue)
-    solver = catalogue.solver(request.solver)
-    guide = None
-    if request.guidance_model is not None:
-        guide = usable_model(request.guidance_model, catalogue)
-    plan = Plan(request, model, guide if request.guidance else None, solver)
-    _check_labels(request, model)
-    _check_guidance(plan)
-    for needed in (model, plan.guide):
-        if solver.derivative == "head" and needed is not None and not needed.has_head:
-            raise BadRequest(
-                f"{needed.title} has no GENIE head, which the solver {solver.name!r} needs. "
-                "Use 'genie-exact', which computes the derivative itself, or any other solver.",
-                field="solver",
-            )
-    if plan.calls < 1:
-        raise BadRequest(
-            f"{solver.title} with one step and an analytic first step would never look at the picture. "
-            "Use two steps or more, or leave the analytic first step out.",
-            field="steps",
-        )
-    _check_memory(plan)
-    return plan
+def run(workbench: Workbench, request: GenerateRequest, control: Control) -> Iterator[Event]:
+    """Generate; ends with exactly one Result.
 
-
-def _check_labels(request: GenerateRequest, model: ModelInfo) -> None:
-    classes = len(model.classes)
-    numbers = [label for label in request.labels if label is not None]
-    if numbers and not classes:
-        raise BadRequest(
-            f"{model.title} knows no classes, so it can't be asked for class {numbers[0]}. "
-            "Leave the class out.",
-            field="classes",
-        )
-    beyond = next((number for number in numbers if number >= classes), None)
-    if beyond is not None:
-        named = ", ".join(f"{i} {name}" for i, name in enumerate(model.classes[:20]))
-        raise BadRequest(
-            f"{model.title} has no class {beyond}; its classes are 0 to {classes - 1}: "
-            f"{named}{', ...' if classes > 20 else ''}.",
-            field="classes",
-        )
-    if len(numbers) < request.count and classes and not model.null_label:
-        raise BadRequest(
-            f"{model.title} was not trained to make images without a class. Choose a class for each.",
-            field="classes",
-        )
-
-
-def _check_guidance(plan: Plan) -> None:
-    if not plan.guided:
-        return
-    model, guide = plan.model, plan.guide
-    if guide is None:
-        if not (model.classes and model.null_label):
-            raise BadRequest(
-                f"{model.title} can't guide itself: it was not trained with a null label. "
-                "Set the guidance to 0, or name a second model without classes to guide it.",
-                field="guidance",
-            )
-        return
-    ours, theirs = (model.image_size, model.channels), (guide.image_size, guide.channels)
-    if ours != theirs:
-        raise BadRequest(
-            f"{guide.title} makes images of {_size(guide)}, {model.title} of {_size(model)}. "
-            "A guided pair needs the same size.",
-            field="guidance_model",
-        )
-    if guide.classes and not guide.null_label:
-        raise BadRequest(
-            f"{guide.title} can't make images without a class, which the second of a guided pair must. "
-            "Choose a model without classes or one with a null label.",
-            field="guidance_model",
-        )
-
-
-def _size(model: ModelInfo) -> str:
-    return f"{model.image_size}x{model.image_size} {'grey' if model.channels == 1 else 'colour'}"
-
-
-def _check_memory(plan: Plan) -> None:
-    """The network's memory is a matter of the batch; the pictures themselves must fit."""
-    channels, height, width = plan.shape
-    stride = channels * height * width
-    free = free_memory()
-    # Twice: the groups and their concatenation. Half of what is free is left to everything else.
-    if free is not None and 2 * stride * plan.request.count > free // 2:
-        most = max(1, free // (4 * stride))
-        raise BadRequest(
-            f"count is {plan.request.count:,}; the pictures alone would need "
-            f"{2 * stride * plan.request.count / 1e9:.1f} GB and {free / 1e9:.1f} GB of memory are free. "
-            f"At most {most:,} are possible at once.",
-            field="count",
-        )
-
-
-def choose_batch(plan: Plan, placement: Placement) -> int:
-    """Images that go through the network together.
-
-    Few enough that previews come and cancelling works at once (on a CPU bigger batches are
-    hardly faster), and that memory is not an issue for the usual network.
+    After a stop it holds the groups finished by then (perhaps no picture), and likewise once
+    memory no longer suffices for one picture more, which a Notice says.
     """
-    if plan.request.batch:
-        return min(plan.request.batch, plan.request.count)
-    pixels = plan.model.image_size**2
-    many = (16 if placement.device.type == "cpu" else 128) * 32 * 32
-    return max(1, min(plan.request.count, 256, many // pixels))
+    plan = make_plan(request, workbench.catalogue())
+    exact = plan.solver.derivative == "exact"
+    placement = choose_placement(request.device, request.precision, exact=exact)
+    model = yield from workbench.load(plan.model, placement)
+    guide = None
+    if plan.guide is not None:
+        guide = yield from workbench.load(plan.guide, placement)
+        if guide.schedule != model.schedule:
+            raise BadRequest(
+                f"{plan.guide.title} was trained with another noise schedule than {plan.model.title}. "
+                "A guided pair needs the same.",
+                field="guidance_model",
+            )
+    job = _Job(workbench, plan, control, placement, model, guide, control.keep_steps and plan.keeps_steps())
+    job.batch = choose_batch(plan, placement)
+    if control.keep_steps and not job.keep_steps:
+        yield _notice(job, "The steps of so many pictures would fill the memory; they were not kept.")
+    while job.finished < request.count and not control.cancelled.is_set():
+        failure: str | None = None
+        stopped = False
+        try:
+            stopped = yield from _group(job)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            failure = str(error) or type(error).__name__
+        if failure is not None:
+            # Only now: inside the handler its traceback still holds the tensors.
+            stopped = not (yield from _halve(job, failure))
+        if stopped:
+            break
+    yield _result(job)
 
 
-# --- after ------------------------------------------------------------------------------------
+def _group(job: _Job) -> Generator[Progress, None, bool]:
+    """The next images, together through the network; True if they were cancelled."""
+    request, plan, control = job.plan.request, job.plan, job.control
+    first = job.finished
+    count = min(job.batch, request.count - first)
+    chosen = slice(first, first + count)
+    denoiser = _denoiser(job, request.labels[chosen])
+    flow = ProbabilityFlow(denoiser)
+    x = noise(request.seeds[chosen], plan.shape).to(job.placement.device, job.placement.state_dtype)
+    gammas = step_grid(job.model.schedule, request.steps, request.spacing, request.t_end).tolist()
+    before, work = job.evaluations, job.work
+    groups_left = -(-(request.count - first) // job.batch)
+    total = before + groups_left * plan.calls * denoiser.evaluations
+    work_left = (request.count - first) * plan.calls * denoiser.evaluations
+    frames: list[Frame] = []
+    step: Step | None = None
+    for step in sample(
+        solver(request.solver), flow, x, gammas,
+        schedule=job.model.schedule, analytic_first=request.analytic_first, denoise=request.denoise,
+    ):  # fmt: skip
+        check_finite(step, job.placement)
+        # Whole steps are kept, so their pictures are made anyway; in between only if wanted.
+        shown: Pictures | None = None
+        if job.keep_steps and step.whole:
+            shown = to_pictures(step.x0)
+            frames.append(Frame(step.index, step.t, step.evaluations, shown))
+        spent = before + step.evaluations
+        if spent > job.evaluations:
+            job.evaluations, job.work = spent, work + step.evaluations * count
+            pace = job.seconds / job.work
+            left = pace * (work_left - step.evaluations * count)
+            preview = (shown or to_pictures(step.x0)) if control.wants_preview() else None
+            yield Progress(
+                first, count, step.index, step.total, step.t, spent, total, job.seconds, left, preview
+            )
+        # A stop that comes with the last evaluation loses nothing: these images are done.
+        if control.cancelled.is_set() and step.index < step.total:
+            return True
+    assert step is not None
+    finished = to_pictures(step.x)
+    if frames:
+        frames[-1] = Frame(step.index, step.t, step.evaluations, finished)
+    job.frames.append(frames)
+    job.pictures.append(finished)
+    return False
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One step of one group."""
-
-    step: int
-    t: float
-    evaluations: int
-    pictures: Pictures
+def _denoiser(job: _Job, labels: Sequence[int | None]) -> Denoiser:
+    head = job.plan.solver.derivative == "head"
+    guidance = job.plan.request.guidance if job.plan.guided else 0.0
+    return job.model.guided(labels, guidance, job.guide, head=head)
 
 
-def to_pictures(x: Tensor) -> Pictures:
-    """x (B, C, H, W) in [-1, 1] -> bytes: clamped, (x + 1) 127.5 rounded."""
-    count, channels, height, width = x.shape
-    levels = x.clamp(-1.0, 1.0).add(1.0).mul(127.5).round().to(torch.uint8)
-    data = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy().tobytes()
-    return Pictures(count, width, height, channels, data)
+def _halve(job: _Job, failure: str) -> Generator[Event, None, bool]:
+    """Memory ran out: free what can be freed and go on with half as many at once.
 
-
-def join_pictures(parts: Sequence[Pictures], shape: tuple[int, int, int]) -> Pictures:
-    """Groups of pictures one after another; none at all are an empty one."""
-    channels, height, width = shape
-    data = b"".join(part.data for part in parts)
-    return Pictures(sum(part.count for part in parts), width, height, channels, data)
-
-
-def join_frames(groups: Sequence[Sequence[Frame]], shape: tuple[int, int, int]) -> tuple[StepFrame, ...]:
-    """The same steps of all groups, joined to frames of the whole job."""
-    return tuple(
-        StepFrame(
-            same[0].step, same[0].t, same[0].evaluations, join_pictures([f.pictures for f in same], shape)
+    False if it can't go on: then one picture was too many, but some are finished already.
+    """
+    kept = [job.model] if job.guide is None else [job.model, job.guide]
+    job.workbench.release_except(kept)
+    tried = min(job.batch, job.plan.request.count - job.finished)
+    if tried == 1 and job.finished:
+        yield _notice(
+            job,
+            f"The memory of {job.placement.title} ran out; the first {job.finished} of "
+            f"{job.plan.request.count} pictures are finished and kept. Close other programs and "
+            "make the rest again.",
         )
-        for same in zip(*groups, strict=True)
+        return False
+    if tried == 1:
+        raise OutOfMemory(
+            f"Not even one picture of {job.plan.model.title} fits into the memory of "
+            f"{job.placement.title}. Close other programs, choose another device or another precision.",
+            field="device",
+            details=failure,
+        )
+    job.batch = tried // 2
+    yield _notice(
+        job,
+        f"The memory of {job.placement.title} ran out with {tried} pictures at once; "
+        f"the job goes on with {job.batch}.",
+    )
+    return True
+
+
+def _notice(job: _Job, message: str) -> Notice:
+    job.notices.append(message)
+    return Notice(message)
+
+
+def _result(job: _Job) -> Result:
+    plan, placement = job.plan, job.placement
+    # With no picture to spend them on, the labels of one image tell what an evaluation costs.
+    cost = _denoiser(job, plan.request.labels[:1]).evaluations
+    return Result(
+        request=plan.request,
+        pictures=join_pictures(job.pictures, plan.shape),
+        steps=join_frames(job.frames, plan.shape) if job.keep_steps else (),
+        evaluations=plan.calls * cost,
+        evaluations_paper=plan.calls,
+        seconds=job.seconds,
+        provenance=provenance(placement, [p.count for p in job.pictures]),
+        notices=tuple(job.notices),
     )

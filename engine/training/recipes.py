@@ -25,7 +25,9 @@ class Recipe:
 
     Noise levels are drawn with log(gamma) logistic: `noise_centre`, `noise_scale`, cut to the
     range of the schedule. The learning rate rises over `warmup` steps, stays, and falls in a
-    straight line to zero over the last `decay` of all steps.
+    straight line to zero over the last `decay` of all steps; it does so anew from each step in
+    `restarts`, so that a model good enough to bundle can be had early and trained further
+    (warm restarts: Loshchilov and Hutter, 2017).
     """
 
     name: str
@@ -39,6 +41,7 @@ class Recipe:
     learning_rate: float
     warmup: int = 300
     decay: float = 0.4
+    restarts: tuple[int, ...] = ()
     label_dropout: float = 0.1
     ema: float = 0.999
     noise_centre: float = -0.5
@@ -68,7 +71,8 @@ FASHION32 = Recipe(
         image_size=32, channels=1, classes=10, patch=2, widths=(64, 128), blocks=1,
         attention=(False, True), embedding=256,
     ),
-    steps=6000,
+    steps=16_000,
+    restarts=(6000,),
     batch=128,
     learning_rate=1e-3,
 )  # fmt: skip

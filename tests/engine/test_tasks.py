@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine import generate, tasks
+from engine import generate, plan, workbench
 from engine.checkpoints.native import save_model
 from engine.errors import BadCheckpoint, BadRequest, EngineError, OutOfMemory, UnknownName
 from engine.images import SavedSettings, read_settings, save
@@ -198,7 +198,7 @@ def test_the_order_of_events(engine: Engine) -> None:
 def test_previews_are_made_only_if_wanted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     converted: list[int] = []
     real = generate.to_pictures
-    monkeypatch.setattr(tasks, "to_pictures", lambda x: converted.append(len(x)) or real(x))
+    monkeypatch.setattr(generate, "to_pictures", lambda x: converted.append(len(x)) or real(x))
     answers = iter([False, True, False, False])
     control = Control(wants_preview=lambda: next(answers), keep_steps=False)
     events = list(engine.run(request(solver="heun"), control))
@@ -214,11 +214,11 @@ def test_previews_are_made_only_if_wanted(engine: Engine, monkeypatch: pytest.Mo
 def test_steps_that_would_fill_the_memory_are_not_kept(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generate, "_FRAME_BYTES", 3 * 64 * 2 - 1)
+    monkeypatch.setattr(plan, "_FRAME_BYTES", 3 * 64 * 2 - 1)
     result = finish(engine.run(request()))
     assert result.steps == ()
     assert "not kept" in result.notices[0]
-    monkeypatch.setattr(generate, "_FRAME_BYTES", 3 * 64 * 2)
+    monkeypatch.setattr(plan, "_FRAME_BYTES", 3 * 64 * 2)
     assert len(finish(engine.run(request())).steps) == 2
 
 
@@ -401,7 +401,7 @@ def test_not_even_one_fits(
     engine: Engine, break_network: Callable[[Broken], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released: list[object] = []
-    monkeypatch.setattr(tasks, "release_memory", released.append)
+    monkeypatch.setattr(workbench, "release_memory", released.append)
     break_network(too_much(0))
     with pytest.raises(OutOfMemory, match="Not even one picture of Tiny") as caught:
         list(engine.run(request()))
@@ -438,30 +438,30 @@ def test_finished_groups_are_kept_when_not_even_one_more_fits(
 def test_other_models_make_room(engine: Engine, break_network: Callable[[Broken], None]) -> None:
     list(engine.run(WarmUp("free")))
     list(engine.run(WarmUp("tiny", precision="fp32")))
-    assert len(engine._loaded) == 2
+    assert len(engine._workbench._loaded) == 2
     break_network(too_much(2))
     assert finish(engine.run(request())).complete
-    assert [Path(folder).name for folder, *_ in engine._loaded] == ["tiny"]
+    assert [Path(folder).name for folder, *_ in engine._workbench._loaded] == ["tiny"]
 
 
 def test_loading_that_runs_out_of_memory(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     list(engine.run(WarmUp("free")))
-    real, calls = tasks.load_network, itertools.count()
+    real, calls = workbench.load_network, itertools.count()
 
     def load(*arguments: Any) -> Any:
         if next(calls) == 0:
             raise MemoryError
         return real(*arguments)
 
-    monkeypatch.setattr(tasks, "load_network", load)
+    monkeypatch.setattr(workbench, "load_network", load)
     assert finish(engine.run(request())).complete
-    assert len(engine._loaded) == 1
+    assert len(engine._workbench._loaded) == 1
 
     def never(*_: Any) -> Any:
         raise MemoryError
 
     engine.release()
-    monkeypatch.setattr(tasks, "load_network", never)
+    monkeypatch.setattr(workbench, "load_network", never)
     with pytest.raises(OutOfMemory, match="Tiny doesn't fit"):
         list(engine.run(request()))
 
@@ -471,7 +471,7 @@ def test_only_some_models_are_kept(engine: Engine) -> None:
         list(engine.run(WarmUp(name)))
     list(engine.run(WarmUp("tiny")))
     list(engine.run(WarmUp("free")))
-    assert [Path(folder).name for folder, *_ in engine._loaded] == ["colour", "tiny", "free"]
+    assert [Path(folder).name for folder, *_ in engine._workbench._loaded] == ["colour", "tiny", "free"]
 
 
 def test_other_errors_are_not_taken_for_memory(
@@ -544,7 +544,7 @@ def test_what_is_refused(
 
 
 def test_more_pictures_than_memory(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "free_memory", lambda: 4 * 64 * 10)
+    monkeypatch.setattr(plan, "free_memory", lambda: 4 * 64 * 10)
     with pytest.raises(BadRequest, match="At most 10") as caught:
         list(engine.run(request(labels=(0,) * 11)))
     assert caught.value.field == "count"

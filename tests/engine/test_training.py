@@ -34,6 +34,7 @@ from engine.training.diffusion import (
     draw_log_gamma,
     learning_rate,
     low_precision,
+    spread_out,
     step_generator,
     train_network,
 )
@@ -240,6 +241,25 @@ def test_the_learning_rate_rises_stays_and_falls() -> None:
     assert rates[9:60] == [1.0] * 51
     assert rates[80] == pytest.approx(0.5)
     assert rates[99] == pytest.approx(1 / 40)
+
+
+def test_the_learning_rate_restarts() -> None:
+    recipe = replace(FASHION32, learning_rate=1.0, warmup=10, decay=0.4, restarts=(100,))
+    once = [learning_rate(replace(recipe, restarts=()), step, 100) for step in range(100)]
+    rates = [learning_rate(recipe, step, 300) for step in range(300)]
+    assert rates[:100] == once
+    assert rates[100] == pytest.approx(0.1)
+    assert rates[109:220] == [1.0] * 111
+    assert rates[299] == pytest.approx(1 / 80)
+    assert [learning_rate(recipe, step, 80) for step in range(80)][-1] == pytest.approx(1 / 32)
+
+
+def test_numbers_spread_out_lie_one_in_each_part() -> None:
+    u = spread_out(64, torch.Generator().manual_seed(0))
+    assert (u * 64).floor().tolist() == list(range(64))
+    within = torch.cat([spread_out(64, torch.Generator().manual_seed(s)) * 64 % 1 for s in range(50)])
+    assert within.mean().item() == pytest.approx(0.5, abs=0.02)
+    assert within.std().item() == pytest.approx(12**-0.5, abs=0.02)
 
 
 def test_noise_levels_are_logistic_and_within_the_schedule() -> None:

@@ -1,0 +1,141 @@
+"""What all tasks share: models in memory, on the devices they were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from engine.catalogue import read_catalogue
+from engine.checkpoints.card import CARD, Card, read_card
+from engine.checkpoints.native import load_head, load_network
+from engine.denoiser import Denoiser, ImageNetwork, NetworkDenoiser
+from engine.devices import Placement, is_out_of_memory, release_memory, use_threads
+from engine.errors import OutOfMemory
+from engine.guidance import GuidedByNullLabel, GuidedPair
+from engine.messages import Catalogue, Loading, ModelInfo
+from engine.networks.head import HeadNetwork
+from engine.schedule import VPSchedule
+
+__all__ = ["LoadedModel", "Workbench"]
+
+_MODELS_KEPT = 3
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in the memory of a device."""
+
+    card: Card
+    network: torch.nn.Module
+    head: torch.nn.Module | None
+    placement: Placement
+
+    @property
+    def schedule(self) -> VPSchedule:
+        return VPSchedule(self.card.beta_min, self.card.beta_d)
+
+    def denoiser(self, labels: Sequence[int | None], *, head: bool) -> Denoiser:
+        """The network asked for these labels; None is its null label, or 0 without classes."""
+        numbers = [len(self.card.classes) if label is None else label for label in labels]
+        return NetworkDenoiser(
+            cast(ImageNetwork, self.network),
+            self.card.prediction,
+            torch.tensor(numbers, dtype=torch.int64, device=self.placement.device),
+            dtype=self.placement.dtype,
+            head=cast("HeadNetwork | None", self.head) if head else None,
+            memory_format=self.placement.memory_format,
+        )
+
+    def guided(
+        self,
+        labels: Sequence[int | None],
+        guidance: float,
+        guide: LoadedModel | None = None,
+        *,
+        head: bool,
+    ) -> Denoiser:
+        """The same under guidance: by `guide`, or by the null label where there is none."""
+        if guidance == 0.0:
+            return self.denoiser(labels, head=head)
+        without: list[int | None] = [None] * len(labels)
+        if guide is None:
+            return GuidedByNullLabel(self.denoiser([*labels, *without], head=head), guidance)
+        return GuidedPair(self.denoiser(labels, head=head), guide.denoiser(without, head=head), guidance)
+
+
+class Workbench:
+    """Loads models and keeps those used last. Belongs to one thread.
+
+    `folders` holds the folders to look for models in (default: the bundled and the user's
+    own). `threads` is how many torch may compute with (default: all cores but one).
+    """
+
+    def __init__(self, folders: Sequence[Path] | None = None, *, threads: int | None = None) -> None:
+        self._folders = folders
+        self._loaded: dict[tuple[str, Placement], LoadedModel] = {}
+        self.threads = use_threads(threads)
+
+    def catalogue(self) -> Catalogue:
+        """What can be chosen now; models that came since the last look are in it."""
+        return read_catalogue(self._folders)
+
+    def load(self, info: ModelInfo, placement: Placement) -> Generator[Loading, None, LoadedModel]:
+        """The model on that device; says how far it is unless it was there already.
+
+        Errors: `BadCheckpoint` for damaged files, `OutOfMemory` if it doesn't fit even alone.
+        """
+        card = read_card(Path(info.folder) / CARD)
+        key = (info.folder, placement)
+        there = self._loaded.pop(key, None)
+        if there is not None and there.card == card:
+            self._loaded[key] = there  # now the one used last
+            return there
+        yield Loading(info.name, 0.0)
+        folder = Path(info.folder)
+        try:
+            loaded = yield from self._read(info.name, folder, card, placement)
+            failure = None
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            failure = str(error)
+        # Out of the handler, whose traceback would keep what was loaded so far.
+        if failure is not None:
+            self.release_except(())
+            try:
+                loaded = yield from self._read(info.name, folder, card, placement)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise OutOfMemory(
+                    f"{info.title} doesn't fit into the memory of {placement.title}. "
+                    "Close other programs or choose another device.",
+                    field="device",
+                    details=failure,
+                ) from error
+        self._loaded[key] = loaded
+        while len(self._loaded) > _MODELS_KEPT:
+            del self._loaded[next(iter(self._loaded))]
+        yield Loading(info.name, 1.0)
+        return loaded
+
+    def _read(
+        self, name: str, folder: Path, card: Card, placement: Placement
+    ) -> Generator[Loading, None, LoadedModel]:
+        network = placement.place(load_network(folder, card))
+        yield Loading(name, 0.8)
+        head = load_head(folder, card)
+        return LoadedModel(card, network, placement.place(head) if head is not None else None, placement)
+
+    def release_except(self, kept: Sequence[LoadedModel]) -> None:
+        """Forget all other models and give their memory back."""
+        devices = {loaded.placement.device for loaded in self._loaded.values()}
+        self._loaded = {
+            key: loaded for key, loaded in self._loaded.items() if any(loaded is other for other in kept)
+        }
+        for device in devices:
+            release_memory(device)
