@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check bench bench-quality train distil bundle clean setup setup-dev setup-training
+.PHONY: help run test test-all check bench bench-quality sheets train distil bundle clean setup setup-dev setup-training
 
 BIN := .venv/bin
 PYTHON := $(BIN)/python
@@ -34,13 +34,19 @@ check: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup-dev ## measure engine, window and peers; JSON under build/bench/
+bench: setup-dev ## measure engine, window, peers and published networks; JSON under build/bench/
 	$(PYTHON) -m tests.benchmarks.bench_engine $(ARGS)
 	$(PYTHON) -m tests.benchmarks.bench_window $(ARGS)
 	$(PYTHON) -m tests.benchmarks.bench_peers $(ARGS)
+	$(PYTHON) -m tests.benchmarks.bench_traverse $(ARGS)
+	$(PYTHON) -m tests.benchmarks.bench_published
+	$(PYTHON) -m tests.benchmarks.bench_encode
 
-bench-quality: setup-dev setup-training ## measure the images of every solver; JSON under build/bench/
-	$(PYTHON) -m tests.benchmarks.bench_quality $(ARGS)
+bench-quality: setup-dev setup-training ## measure the images of RECIPE's model by every solver; JSON under build/bench/
+	$(PYTHON) -m tests.benchmarks.$(if $(filter emoji%,$(RECIPE)),bench_emoji $(RECIPE),bench_quality) $(ARGS)
+
+sheets: setup-dev setup-training ## draw the sample sheets of RECIPE=emoji64 or emoji256-up beside its card
+	$(PYTHON) scripts/sheets.py $(RECIPE) $(ARGS)
 
 train: setup setup-training ## train the network of RECIPE=fashion32; goes on where it was stopped
 	$(BIN)/genie train $(RECIPE) --out runs/$(RECIPE) --resume $(ARGS)
@@ -63,4 +69,4 @@ setup-dev:
 	@scripts/setup.sh dev
 
 setup-training:
-	@scripts/setup.sh training
+	@scripts/setup.sh training $(RECIPE)

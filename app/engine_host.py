@@ -9,8 +9,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QThread, Signa
 
 from app.engine_worker import EngineLike, EngineWorker, TorchEngine
 from app.failure import Failure
+from app.live_lane import LiveLanes, Order
 from app.preview import Mailbox
-from engine.messages import Catalogue, Control, GenerateRequest, Loading, Notice, Progress, Result, WarmUp
+from engine.messages import Catalogue, Control, Loading, Notice, Outcome, Progress, Request, WarmUp
 
 __all__ = ["EngineHost"]
 
@@ -32,10 +33,14 @@ class EngineHost(QObject):
 
     job_started = Signal(int)  # id
     job_progress = Signal(int, object)  # id, Progress without preview | Loading | Notice
-    preview_arrived = Signal(int)  # id; host.mailbox.take() has the newest (id, Progress)
-    job_finished = Signal(int, object)  # id, complete Result
-    job_cancelled = Signal(int, object)  # id, Result of the finished first images, or None
+    preview_arrived = Signal(int, object)  # id, Progress with the newest preview
+    job_finished = Signal(int, object)  # id, Outcome
+    job_cancelled = Signal(int, object)  # id, Outcome of what was finished, or None
     job_failed = Signal(int, object)  # id, Failure
+
+    live_progress = Signal(str, object)  # lane, Progress with a preview | Loading
+    live_finished = Signal(str, object)  # lane, Outcome
+    live_failed = Signal(str, object)  # lane, Failure
 
     warm_up_progress = Signal(object)  # Loading
     warmed_up = Signal(str)  # the model that is in memory now
@@ -43,6 +48,7 @@ class EngineHost(QObject):
 
     _run = Signal(int, object, object)  # id, request, Control
     _refresh = Signal()
+    _wake = Signal()  # something waits on a live lane
     _close = Signal()
 
     def __init__(
@@ -51,7 +57,8 @@ class EngineHost(QObject):
         """`engine_factory` is called in the engine thread; without one it is the real engine."""
         super().__init__(parent)
         self.mailbox = Mailbox()
-        self._worker = EngineWorker(engine_factory or TorchEngine, self.mailbox)
+        self._lanes = LiveLanes()
+        self._worker = EngineWorker(engine_factory or TorchEngine, self.mailbox, self._lanes)
         self._thread = QThread()
         self._thread.setObjectName("engine")
         self._worker.moveToThread(self._thread)
@@ -59,6 +66,7 @@ class EngineHost(QObject):
         queued = Qt.ConnectionType.QueuedConnection
         self._run.connect(self._worker.run, queued)
         self._refresh.connect(self._worker.read_catalogue, queued)
+        self._wake.connect(self._worker.serve_lanes, queued)
         self._close.connect(self._worker.close, queued)
         self._worker.catalogue_ready.connect(self._on_catalogue, queued)
         self._worker.catalogue_failed.connect(self._on_catalogue_failed, queued)
@@ -70,6 +78,9 @@ class EngineHost(QObject):
         self._worker.job_finished.connect(self._on_finished, queued)
         self._worker.job_cancelled.connect(self._on_cancelled, queued)
         self._worker.job_failed.connect(self._on_failed, queued)
+        self._worker.live_progress.connect(self._on_live_progress, queued)
+        self._worker.live_finished.connect(self._on_live_finished, queued)
+        self._worker.live_failed.connect(self._on_live_failed, queued)
         self._job: int | None = None
         self._controls: dict[int, ThreadEvent] = {}
         self._warming: WarmUp | None = None
@@ -99,7 +110,7 @@ class EngineHost(QObject):
         if not self._closing and not self._thread.isRunning():
             self._thread.start()
 
-    def submit(self, job: int, request: GenerateRequest) -> None:
+    def submit(self, job: int, request: Request) -> None:
         """Run a request as job `job` (1 or more). One at a time, and from `accepting` on it starts at once."""
         if self._closing:
             raise RuntimeError("the engine is shutting down")
@@ -126,6 +137,22 @@ class EngineHost(QObject):
         if job in self._controls:
             self._controls[job].set()
 
+    def live(self, lane: str, request: Request, *, yields: bool = False) -> None:
+        """Do `request` as soon as may be, unless the lane wants something newer by then.
+
+        It is done between two evaluations of a running job, so that a drag is answered at
+        once. What runs is done to its end, so that there is always something to show; with
+        `yields` (a slow, fine picture) a newer request of the lane cuts it off. What was
+        replaced or cut off says nothing more.
+        """
+        if not self._closing:
+            self._lanes.put(Order(lane, request, yields))
+            self._wake.emit()
+
+    def live_stop(self, lane: str) -> None:
+        """Want nothing of this lane any more; what runs on it is cut off."""
+        self._lanes.stop(lane)
+
     def refresh_catalogue(self) -> None:
         """Read again what there is to choose from; `catalogue_ready` follows."""
         if not self._closing:
@@ -142,6 +169,7 @@ class EngineHost(QObject):
             self.accepting_changed.emit(False)
             for cancelled in self._controls.values():
                 cancelled.set()
+            self._lanes.close()
             self._close.emit()
         ended = self._thread.wait(timeout_ms) if self._thread.isRunning() else True
         # The window's event loop may never run again: what the worker said last is heard here.
@@ -150,7 +178,7 @@ class EngineHost(QObject):
             self._on_cancelled(self._job, None)
         return ended
 
-    def _send(self, job: int, request: GenerateRequest | WarmUp) -> None:
+    def _send(self, job: int, request: Request) -> None:
         cancelled = self._controls[job] = ThreadEvent()
         self._run.emit(job, request, Control(cancelled, self.mailbox.wants_preview))
 
@@ -192,19 +220,21 @@ class EngineHost(QObject):
             self.warm_up_progress.emit(event)
 
     @Slot(int)
-    def _on_preview(self, job: int) -> None:
-        if job == self._job:
-            self.preview_arrived.emit(job)
+    def _on_preview(self, _job: int) -> None:
+        # Whichever job the signal was about, the slot holds the newest.
+        taken = self.mailbox.take()
+        if taken is not None and taken[0] == self._job:
+            self.preview_arrived.emit(*taken)
 
     @Slot(int, object)
-    def _on_finished(self, job: int, result: Result | None) -> None:
+    def _on_finished(self, job: int, result: Outcome | None) -> None:
         if self._end_warm_up(job):
             return
         if self._end(job):
             self.job_finished.emit(job, result)
 
     @Slot(int, object)
-    def _on_cancelled(self, job: int, result: Result | None) -> None:
+    def _on_cancelled(self, job: int, result: Outcome | None) -> None:
         if job == _WARM_UP:
             self._warming = None
         elif self._end(job):
@@ -217,6 +247,18 @@ class EngineHost(QObject):
             self.warm_up_failed.emit(failure)
         elif self._end(job):
             self.job_failed.emit(job, failure)
+
+    @Slot(str, object)
+    def _on_live_progress(self, lane: str, event: Progress | Loading) -> None:
+        self.live_progress.emit(lane, event)
+
+    @Slot(str, object)
+    def _on_live_finished(self, lane: str, outcome: Outcome) -> None:
+        self.live_finished.emit(lane, outcome)
+
+    @Slot(str, object)
+    def _on_live_failed(self, lane: str, failure: Failure) -> None:
+        self.live_failed.emit(lane, failure)
 
     def _end_warm_up(self, job: int) -> bool:
         if job != _WARM_UP:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.failure import Failure
+from app.live_lane import LiveLanes, Order
 from app.preview import Mailbox
 from engine.errors import EngineError
 from engine.messages import Catalogue, Control, Event, Loading, Notice, Outcome, Progress, Request
@@ -86,11 +87,15 @@ class EngineWorker(QObject):
     job_finished = Signal(int, object)  # id, Outcome; None for a warm-up
     job_cancelled = Signal(int, object)  # id, Outcome | None
     job_failed = Signal(int, object)  # id, Failure
+    live_progress = Signal(str, object)  # lane, Progress | Loading
+    live_finished = Signal(str, object)  # lane, Outcome
+    live_failed = Signal(str, object)  # lane, Failure
 
-    def __init__(self, factory: Callable[[], EngineLike], mailbox: Mailbox) -> None:
+    def __init__(self, factory: Callable[[], EngineLike], mailbox: Mailbox, lanes: LiveLanes) -> None:
         super().__init__()
         self._factory = factory
         self._mailbox = mailbox
+        self._lanes = lanes
         self._engine: EngineLike | None = None
         self._broken: Failure | None = None  # why there is no engine
 
@@ -152,6 +157,7 @@ class EngineWorker(QObject):
                     result = event
                 else:
                     reporter.report(event)
+                self.serve_lanes()  # so that a drag is answered while a long job runs
         finally:
             # Generators free their tensors now, not when somebody collects garbage.
             close = getattr(events, "close", None)
@@ -159,6 +165,33 @@ class EngineWorker(QObject):
                 close()
         reporter.flush()
         return result
+
+    @Slot()
+    def serve_lanes(self) -> None:
+        """Do what waits on the live lanes, the newest of each."""
+        while (order := self._lanes.take()) is not None:
+            try:
+                self._serve(order)
+            except BaseException as error:
+                self.live_failed.emit(order.lane, Failure.from_exception(error))
+            finally:
+                self._lanes.done()
+
+    def _serve(self, order: Order) -> None:
+        if self._engine is None or self._broken is not None:
+            raise _NoEngine(self._broken)
+        events = self._engine.run(order.request, order.control)
+        try:
+            for event in events:
+                if isinstance(event, Outcome):
+                    if event.complete or not order.cancelled.is_set():
+                        self.live_finished.emit(order.lane, event)
+                elif isinstance(event, Loading) or (isinstance(event, Progress) and event.preview):
+                    self.live_progress.emit(order.lane, event)
+        finally:
+            close = getattr(events, "close", None)
+            if close is not None:
+                close()
 
     def leave_preview(self, job: int, progress: Progress) -> None:
         if self._mailbox.put(job, progress):

@@ -36,7 +36,8 @@ class Prediction:
 class ImageNetwork(Protocol):
     """x_t (B, C, H, W), log gamma (B,), label (B,) -> output, features, embedding.
 
-    The label is int64; a network without classes ignores it.
+    The label is int64, or weights (B, classes + 1) of all labels; a network without classes
+    ignores it.
     """
 
     def __call__(self, x_t: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]: ...
@@ -84,7 +85,7 @@ class Denoiser(Protocol):
 
 
 class NetworkDenoiser:
-    """A network, its prediction type and labels (B,), with or without a GENIE head.
+    """A network, its prediction type and labels (B,) or their weights, with or without a GENIE head.
 
     The network runs in its own precision; eps comes back in that of x_t.
     """

@@ -2,7 +2,8 @@
 
     eps = (1 + w) eps_cond - w eps_uncond          (Ho and Salimans, 2021, equation 6)
 
-and, because it is linear, the derivative likewise, each branch with its own head.
+and, because it is linear, the derivative likewise, each branch with its own head. The weight w is
+a number, or a tensor (B, 1, 1, 1) where it differs between the images, as along a walk.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["GuidedByNullLabel", "GuidedPair"]
 class GuidedPair:
     """Two denoisers, two evaluations: for a conditional and an unconditional network."""
 
-    def __init__(self, conditional: Denoiser, unconditional: Denoiser, scale: float) -> None:
+    def __init__(self, conditional: Denoiser, unconditional: Denoiser, scale: Level) -> None:
         self._conditional = conditional
         self._unconditional = unconditional
         self._scale = scale
@@ -49,7 +50,7 @@ class GuidedByNullLabel:
     `both` is a denoiser whose labels are those of the B images followed by B null labels.
     """
 
-    def __init__(self, both: Denoiser, scale: float) -> None:
+    def __init__(self, both: Denoiser, scale: Level) -> None:
         self._both = both
         self._scale = scale
 

@@ -15,7 +15,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -31,12 +31,14 @@ from engine.messages import (
     GenerateRequest,
     Pictures,
     Provenance,
+    Request,
     request_from_json,
     request_to_json,
 )
 
 __all__ = [
     "SUFFIXES",
+    "NoSettings",
     "SavedSettings",
     "describe",
     "encode_png",
@@ -46,6 +48,7 @@ __all__ = [
     "read_settings",
     "save",
     "settings_from_json",
+    "settings_in",
     "settings_to_json",
     "to_pil",
 ]
@@ -61,20 +64,43 @@ _PACKED = "genie-zlib:"
 _EXIF_LIMIT = 60_000  # bytes; a JPEG has room for 65,533
 
 
+class NoSettings(BadImage):
+    """A picture, and a good one, but none that this program has saved."""
+
+
 @dataclass(frozen=True)
 class SavedSettings:
     """What a picture file knows about itself: picture `index` of `request`."""
 
-    request: GenerateRequest
+    request: Request
     index: int
     provenance: Provenance
+    # The class as a person calls it, for the words in the file; a file read again has only its number.
+    class_name: str = field(default="", compare=False)
+
+    @classmethod
+    def alone(
+        cls, request: Request, index: int, provenance: Provenance, class_name: str = ""
+    ) -> SavedSettings:
+        """What the file of one picture needs: a request that carries pictures is cut down to its own."""
+        part = getattr(request, "part", None)
+        if part is None:
+            return cls(request, index, provenance, class_name)
+        return cls(part(index, 1), 0, dataclasses.replace(provenance, batches=(1,)), class_name)
 
     def repeat(self) -> tuple[GenerateRequest, int]:
         """The request that makes this picture again bit by bit on the same device, and its place.
 
         Only the group of pictures that went through the network together is made, because
-        rounding depends on it; the precision that was chosen automatically is spelt out.
+        rounding depends on it; the precision that was chosen automatically is spelt out. A
+        `BadRequest` for a picture that was not generated from noise.
         """
+        if not isinstance(self.request, GenerateRequest):
+            raise BadRequest(
+                f"The picture holds the settings of another task ({self.request.kind}); only a picture "
+                "generated from noise can be made again from its file.",
+                field="request",
+            )
         request = dataclasses.replace(self.request, precision=self.provenance.precision)
         return group_of(request, self.index, self.provenance.batches)
 
@@ -172,11 +198,23 @@ def settings_to_json(settings: SavedSettings) -> str:
 
 def describe(settings: SavedSettings) -> str:
     """The settings in a few readable lines."""
-    r, p, i = settings.request, settings.provenance, settings.index
-    label = r.labels[i]
+    p = settings.provenance
     facts = [
+        *(_generate_facts(settings) if isinstance(settings.request, GenerateRequest) else _facts(settings)),
+        f"Device: {p.device_name} ({p.device}, {p.precision})",
+        f"Made with: GENIE Studio {p.version}, torch {p.torch}",
+    ]
+    return "\n".join(facts)
+
+
+def _generate_facts(settings: SavedSettings) -> list[str]:
+    r, i = settings.request, settings.index
+    assert isinstance(r, GenerateRequest)
+    label = r.labels[i]
+    number = "none" if label is None else str(label)
+    return [
         f"Model: {r.model}",
-        f"Class: {'none' if label is None else label}",
+        f"Class: {f'{settings.class_name} ({number})' if settings.class_name else number}",
         f"Seed: {r.seeds[i]}",
         f"Solver: {r.solver}",
         f"Steps: {r.steps}",
@@ -185,10 +223,25 @@ def describe(settings: SavedSettings) -> str:
         f"Analytic first step: {'yes' if r.analytic_first else 'no'}",
         f"Denoise: {'yes' if r.denoise else 'no'}",
         f"End time: {r.t_end:g}",
-        f"Device: {p.device_name} ({p.device}, {p.precision})",
-        f"Made with: GENIE Studio {p.version}, torch {p.torch}",
     ]
-    return "\n".join(facts)
+
+
+def _facts(settings: SavedSettings) -> list[str]:
+    """Those of a request of any other kind: its plain values by their names."""
+    facts = [f"Task: {settings.request.kind}"]
+    for name, value in settings.request.to_dict().items():
+        if isinstance(value, (str, int, float)) and value != "":
+            words = (
+                value
+                if isinstance(value, (str, bool))
+                else f"{value:g}"
+                if isinstance(value, float)
+                else value
+            )
+            facts.append(f"{name.replace('_', ' ').capitalize()}: {words}")
+    if settings.class_name:
+        facts.append(f"Class: {settings.class_name}")
+    return facts
 
 
 def _png_texts(settings: SavedSettings | None) -> PngInfo:
@@ -242,12 +295,22 @@ def read_settings(path: Path) -> SavedSettings:
         # Pillow's words for chunks that are damaged or longer than it allows.
         raise BadImage(f"Couldn't read {path}: it is damaged ({error}).", field="image") from error
     if text is None:
-        raise BadImage(
+        raise NoSettings(
             f"{path} carries no settings of GENIE Studio. Only pictures that it saved do, and programs "
             "that edit or send pictures often remove them.",
             field="image",
         )
     return settings_from_json(text)
+
+
+def settings_in(png: bytes) -> SavedSettings | None:
+    """What a PNG in memory knows about itself; None if that is nothing, or can't be read."""
+    try:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+            text = _text_of(image)
+        return settings_from_json(text) if text is not None else None
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, BadRequest):
+        return None
 
 
 def _text_of(image: Image.Image) -> str | None:
@@ -298,22 +361,29 @@ def settings_from_json(text: str) -> SavedSettings:
     if not isinstance(inner, dict):
         raise BadRequest("The settings in the picture hold no request.", field="request")
     request = request_from_json(inner)
-    if not isinstance(request, GenerateRequest):
-        raise BadRequest("The settings in the picture are not for making pictures.", field="request")
+    count = _count(request)
     index = data.get("index")
-    if not _is_whole(index) or not 0 <= index < request.count:
+    if not _is_whole(index) or not 0 <= index < count:
         raise BadRequest(
-            f"The settings say picture {str(index)[:40]} of {request.count}; 0 to {request.count - 1} exist.",
+            f"The settings say picture {str(index)[:40]} of {count}; 0 to {count - 1} exist.",
             field="index",
         )
     provenance = _provenance(data.get("provenance"))
-    if not index < sum(provenance.batches) <= request.count:
+    if not index < sum(provenance.batches) <= count:
         raise BadRequest(
-            f"The settings say picture {index} of {request.count} in groups of "
+            f"The settings say picture {index} of {count} in groups of "
             f"{sum(provenance.batches)} in all, which can't be.",
             field="provenance",
         )
     return SavedSettings(request, index, provenance)
+
+
+def _count(request: Request) -> int:
+    """How many pictures a request is for; a `BadRequest` if it makes none."""
+    if request.kind == "warm-up":
+        raise BadRequest("The settings in the picture are not for making pictures.", field="request")
+    count = getattr(request, "count", 1)
+    return count if _is_whole(count) else 1
 
 
 def _provenance(data: object) -> Provenance:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.messages import Pictures, StepFrame
 
-__all__ = ["Frame", "join_frames", "join_pictures", "to_pictures"]
+__all__ = ["Frame", "from_pictures", "join_frames", "join_pictures", "to_pictures"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,13 @@ def to_pictures(x: Tensor) -> Pictures:
     levels = x.clamp(-1.0, 1.0).add(1.0).mul(127.5).round().to(torch.uint8)
     data = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy().tobytes()
     return Pictures(count, width, height, channels, data)
+
+
+def from_pictures(pictures: Pictures) -> Tensor:
+    """Bytes -> x (B, C, H, W) in [-1, 1], float32 on the CPU: level / 127.5 - 1."""
+    shape = (pictures.count, pictures.height, pictures.width, pictures.channels)
+    levels = torch.frombuffer(bytearray(pictures.data), dtype=torch.uint8).view(shape)
+    return levels.permute(0, 3, 1, 2).float().div(127.5).sub(1.0).contiguous()
 
 
 def join_pictures(parts: Sequence[Pictures], shape: tuple[int, int, int]) -> Pictures:

@@ -16,6 +16,7 @@ from engine.messages import (
 __all__ = [
     "Plan",
     "choose_batch",
+    "drawing_model",
     "make_plan",
     "usable_model",
 ]
@@ -61,13 +62,25 @@ def usable_model(name: str, catalogue: Catalogue) -> ModelInfo:
     return model
 
 
+def drawing_model(name: str, catalogue: Catalogue, field: str = "model") -> ModelInfo:
+    """The model called `name`, if it can be used and makes images of noise alone."""
+    model = usable_model(name, catalogue)
+    if model.is_upsampler:
+        raise BadRequest(
+            f"{model.title} makes no images of noise: it enlarges images of {model.upsamples_from} x "
+            f"{model.upsamples_from} pixels. Choose another model to make them, and enlarge them with it.",
+            field=field,
+        )
+    return model
+
+
 def make_plan(request: GenerateRequest, catalogue: Catalogue) -> Plan:
     """Check a request against what there is; errors say what doesn't fit and what would."""
-    model = usable_model(request.model, catalogue)
+    model = drawing_model(request.model, catalogue)
     solver = catalogue.solver(request.solver)
     guide = None
     if request.guidance_model is not None:
-        guide = usable_model(request.guidance_model, catalogue)
+        guide = drawing_model(request.guidance_model, catalogue, field="guidance_model")
     plan = Plan(request, model, guide if request.guidance else None, solver)
     _check_labels(request, model)
     _check_guidance(plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 
@@ -44,6 +45,7 @@ def check_finite(step: Step, placement: Placement) -> None:
         )
 
 
+@cache
 def _version() -> str:
     try:
         return importlib.metadata.version("genie-studio")

@@ -23,7 +23,18 @@ __all__ = ["TASKS", "Engine"]
 
 # The module whose `run` does requests of a kind. Each is imported when it is first needed.
 TASKS = {
+    "decode": "engine.encode",
+    "direction": "engine.edit",
+    "edit": "engine.edit",
+    "encode": "engine.encode",
+    "photo": "engine.encode",
+    "round-trip": "engine.encode",
+    "frame": "engine.frames",
+    "pace": "engine.pace",
+    "traverse": "engine.traverse",
     "generate": "engine.generate",
+    "import": "engine.checkpoints.importing",
+    "upsample": "engine.upsample",
     "warm-up": "engine.warm_up",
 }
 

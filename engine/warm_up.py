@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import torch
 
+from engine.denoiser import Denoiser
 from engine.devices import choose_placement
 from engine.latents import noise
-from engine.messages import Control, Event, WarmUp
+from engine.messages import Control, Event, Upsampling, WarmUp
 from engine.plan import usable_model
+from engine.upsampling import conditioned
 from engine.workbench import Workbench
 
 __all__ = ["run"]
@@ -23,7 +25,12 @@ def run(workbench: Workbench, request: WarmUp, control: Control) -> Iterator[Eve
     with torch.inference_mode():
         shape = (info.channels, info.image_size, info.image_size)
         x = noise([0], shape).to(placement.device, placement.state_dtype)
-        denoiser = loaded.denoiser([None], head=info.has_head)
+        denoiser: Denoiser
+        if info.upsamples_from is None:
+            denoiser = loaded.denoiser([None], head=info.has_head)
+        else:
+            small = noise([0], (info.channels, info.upsamples_from, info.upsamples_from))
+            denoiser = conditioned(loaded, small, small, Upsampling.aug_level, head=info.has_head)
         if denoiser.has_head:
             denoiser.eps_with_derivative(x, 1.0)
         else:

@@ -11,12 +11,13 @@ import torch
 
 from engine.catalogue import read_catalogue
 from engine.checkpoints.card import CARD, Card, read_card
+from engine.checkpoints.library import user_folder
 from engine.checkpoints.native import load_head, load_network
-from engine.denoiser import Denoiser, ImageNetwork, NetworkDenoiser
+from engine.denoiser import Denoiser, ImageNetwork, Level, NetworkDenoiser
 from engine.devices import Placement, is_out_of_memory, release_memory, use_threads
 from engine.errors import OutOfMemory
 from engine.guidance import GuidedByNullLabel, GuidedPair
-from engine.messages import Catalogue, Loading, ModelInfo
+from engine.messages import Catalogue, Label, Loading, ModelInfo
 from engine.networks.head import HeadNetwork
 from engine.schedule import VPSchedule
 
@@ -38,13 +39,12 @@ class LoadedModel:
     def schedule(self) -> VPSchedule:
         return VPSchedule(self.card.beta_min, self.card.beta_d)
 
-    def denoiser(self, labels: Sequence[int | None], *, head: bool) -> Denoiser:
+    def denoiser(self, labels: Sequence[Label], *, head: bool) -> Denoiser:
         """The network asked for these labels; None is its null label, or 0 without classes."""
-        numbers = [len(self.card.classes) if label is None else label for label in labels]
         return NetworkDenoiser(
             cast(ImageNetwork, self.network),
             self.card.prediction,
-            torch.tensor(numbers, dtype=torch.int64, device=self.placement.device),
+            label_tensor(labels, len(self.card.classes)).to(self.placement.device),
             dtype=self.placement.dtype,
             head=cast("HeadNetwork | None", self.head) if head else None,
             memory_format=self.placement.memory_format,
@@ -52,19 +52,42 @@ class LoadedModel:
 
     def guided(
         self,
-        labels: Sequence[int | None],
-        guidance: float,
+        labels: Sequence[Label],
+        guidance: float | Sequence[float],
         guide: LoadedModel | None = None,
         *,
         head: bool,
     ) -> Denoiser:
-        """The same under guidance: by `guide`, or by the null label where there is none."""
-        if guidance == 0.0:
+        """The same under guidance: by `guide`, or by the null label where there is none.
+
+        `guidance` is one weight, or one for each image; all of them 0 cost no second evaluation.
+        """
+        weights = {guidance} if isinstance(guidance, (int, float)) else set(guidance)
+        if weights <= {0.0}:
             return self.denoiser(labels, head=head)
-        without: list[int | None] = [None] * len(labels)
+        scale: Level = weights.pop()
+        if weights:
+            place = self.placement
+            scale = torch.tensor(guidance, dtype=place.state_dtype, device=place.device)[:, None, None, None]
+        without: list[Label] = [None] * len(labels)
         if guide is None:
-            return GuidedByNullLabel(self.denoiser([*labels, *without], head=head), guidance)
-        return GuidedPair(self.denoiser(labels, head=head), guide.denoiser(without, head=head), guidance)
+            return GuidedByNullLabel(self.denoiser([*labels, *without], head=head), scale)
+        return GuidedPair(self.denoiser(labels, head=head), guide.denoiser(without, head=head), scale)
+
+
+def label_tensor(labels: Sequence[Label], classes: int) -> torch.Tensor:
+    """Labels as a network takes them: int64 (B,), or weights (B, classes + 1) if one is a mixture.
+
+    The null label is number `classes`.
+    """
+    if not any(isinstance(label, tuple) for label in labels):
+        numbers = [classes if label is None else label for label in labels]
+        return torch.tensor(numbers, dtype=torch.int64)
+    weights = torch.zeros(len(labels), classes + 1, dtype=torch.float64)
+    for row, label in zip(weights, labels, strict=True):
+        for number, weight in label if isinstance(label, tuple) else ((label, 1.0),):
+            row[classes if number is None else number] += weight
+    return weights
 
 
 class Workbench:
@@ -82,6 +105,11 @@ class Workbench:
     def catalogue(self) -> Catalogue:
         """What can be chosen now; models that came since the last look are in it."""
         return read_catalogue(self._folders)
+
+    @property
+    def own_folder(self) -> Path:
+        """Where new models go: the user's own folder, or the last of those given."""
+        return Path(self._folders[-1]) if self._folders else user_folder()
 
     def load(self, info: ModelInfo, placement: Placement) -> Generator[Loading, None, LoadedModel]:
         """The model on that device; says how far it is unless it was there already.

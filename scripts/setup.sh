@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Set up what a target of the Makefile needs:   scripts/setup.sh run|dev|training
+# Set up what a target of the Makefile needs:   scripts/setup.sh run|dev|training [RECIPE]
 #
 #   run       system libraries, .venv with the program
 #   dev       the same and the tools of the tests
-#   training  the data set of the recipes
+#   training [RECIPE]   the data set of a recipe (default: fashion32)
 #
 # Whatever is there already is left alone, so a second call is instant and needs no network.
 set -euo pipefail
@@ -129,9 +129,43 @@ install_environment() { # install_environment run|dev
 
 # --- data ----------------------------------------------------------------------------------
 
-install_training_data() {
+install_fashion() {
   [ -d /usr/share/datasets/fashion-mnist ] || apt_install dataset-fashion-mnist \
     || say "Going on; give the folder of the four Fashion-MNIST files with ARGS='--data DIR'."
+}
+
+# Pictures and the table of what they show: two npm packages, 22 MB, both under MIT.
+install_emoji() {
+  local folder=runs/data/emoji
+  if [ -f "$folder/data.json" ] && [ -d "$folder/pictures" ]; then return 0; fi
+  local advice="Going on; give a folder of emoji with ARGS='--data DIR'."
+  command -v npm >/dev/null || apt_install npm || { say "$advice"; return 0; }
+  say "Fetching the emoji with npm (22 MB)"
+  mkdir -p runs/data
+  # Aside and put in place when whole: an interrupted download leaves nothing behind.
+  fresh=$(mktemp -d runs/data/.emoji.XXXXXX)
+  trap 'rm -rf "$fresh"' EXIT
+  if npm pack --silent --pack-destination "$fresh" @lobehub/fluent-emoji-3d@1.1.0 emojibase-data@17.0.0 \
+    >"$fresh/log" 2>&1 \
+    && mkdir "$fresh/emoji" \
+    && tar -xzf "$fresh"/lobehub-fluent-emoji-3d-*.tgz -C "$fresh" package/assets \
+    && mv "$fresh/package/assets" "$fresh/emoji/pictures" \
+    && tar -xzf "$fresh"/emojibase-data-*.tgz -C "$fresh" package/en/data.json \
+    && mv "$fresh/package/en/data.json" "$fresh/emoji/data.json"; then
+    rm -rf "$folder"
+    mv "$fresh/emoji" "$folder"
+  else
+    tail -n 5 "$fresh/log" >&2
+    say "npm couldn't fetch them: no network, perhaps. $advice"
+  fi
+  rm -rf "$fresh"
+}
+
+install_training_data() { # install_training_data RECIPE
+  case "$1" in
+    emoji*) install_emoji ;;
+    *) install_fashion ;;
+  esac
 }
 
 case "${1:-}" in
@@ -139,9 +173,9 @@ case "${1:-}" in
     install_system_libraries
     install_environment "$1"
     ;;
-  training) install_training_data ;;
+  training) install_training_data "${2:-fashion32}" ;;
   *)
-    say "usage: scripts/setup.sh run|dev|training"
+    say "usage: scripts/setup.sh run|dev|training [RECIPE]"
     exit 2
     ;;
 esac

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from PySide6.QtCore import QCoreApplication
 
@@ -180,7 +181,7 @@ class Seen:
     thread: int
 
 
-Script = Callable[[GenerateRequest, Control], Iterator[Event | Exception]]
+Script = Callable[[Any, Control], Iterator[Event | Exception]]
 
 
 class FakeEngine:
@@ -188,7 +189,8 @@ class FakeEngine:
 
     `script(request, control)` replaces the events of a job: events are yielded on, exceptions
     raised. The default script is Loading, a Progress a step (with a preview when wanted) and a
-    Result; a cancel gives the whole groups of `group` images that were finished.
+    Result; a cancel gives the whole groups of `group` images that were finished. `scripts` does
+    the same for requests of other kinds, by their kind; the gate is not for them.
     """
 
     def __init__(
@@ -197,6 +199,7 @@ class FakeEngine:
         gated: bool = False,
         gate_load: bool = False,
         script: Script | None = None,
+        scripts: Mapping[str, Script] | None = None,
         catalogue: Catalogue | None = None,
         group: int = 0,
         catalogue_error: Exception | None = None,
@@ -207,6 +210,7 @@ class FakeEngine:
         self.load_gate = Gate(open_for_ever=not gate_load)  # inside load()
         self.warm_gate = Gate(open_for_ever=True)  # inside a WarmUp; replace it to hold one
         self.script = script or self.default_script
+        self.scripts: dict[str, Script] = dict(scripts or {})
         self.seen: list[Seen] = []
         self.released = threading.Event()
         self.threads: set[int] = set()
@@ -258,8 +262,10 @@ class FakeEngine:
                     self.loaded = request.model
                     yield Loading(request.model, 1.0)
                 return
-            for event in self.script(request, control):
-                self.gate.pass_through()
+            script = self.scripts.get(request.kind)
+            for event in (script or self.script)(request, control):
+                if script is None:
+                    self.gate.pass_through()
                 if isinstance(event, Exception):
                     raise event
                 yield event

@@ -10,7 +10,7 @@ from app.models.queue import Job, QueueModel
 from app.models.saving import FileWriter
 from app.models.session import Session
 from app.models.status import StatusModel
-from engine.messages import Loading, Notice, Progress, Result
+from engine.messages import Loading, Notice, Outcome, Progress
 
 __all__ = ["Announcer"]
 
@@ -58,19 +58,22 @@ class Announcer(QObject):
             self._status.show_progress(event)
 
     @Slot(object, object)
-    def _on_job_finished(self, _job: Job, result: Result) -> None:
+    def _on_job_finished(self, _job: Job, result: Outcome) -> None:
         self._status.show_idle()
-        self._status.set_provenance(result.provenance)
+        self._tell_provenance(result)
         for words in result.notices:
             self.notice.emit(words, "care", None)
         if not self._queue.pending and not self._queue.forever:
-            count = result.pictures.count
-            self.work_finished.emit(f"{count:,} picture{'' if count == 1 else 's'} finished.", result.seconds)
+            self.work_finished.emit(result.words, result.seconds)
 
     @Slot(object, object)
-    def _on_job_cancelled(self, _job: Job, result: Result | None) -> None:
+    def _on_job_cancelled(self, _job: Job, result: Outcome | None) -> None:
         self._status.show_idle()
         if result is not None:
+            self._tell_provenance(result)
+
+    def _tell_provenance(self, result: Outcome) -> None:
+        if result.provenance is not None:
             self._status.set_provenance(result.provenance)
 
     @Slot(object, object)

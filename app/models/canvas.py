@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.failure import Failure
 from app.models.batch import LiveBatch
-from app.models.comparison import ComparePane, Difference, difference_of, differing_settings, pane_title
+from app.models.blocks import of_one_size
+from app.models.comparison import ComparePane, Difference, difference_of, differing_settings
+from app.models.facts import count_of, label_of, seed_of, title_of
+from app.models.live_steps import LiveSteps
 from app.models.progress import CanvasProgress
 from engine.messages import (
     Catalogue,
-    GenerateRequest,
     Loading,
     ModelInfo,
     Notice,
     Pictures,
     Progress,
+    Request,
     Result,
     StepFrame,
 )
 
-__all__ = ["MODES", "STATES", "CanvasModel", "CanvasProgress", "ComparePane"]
+__all__ = ["MODES", "STATES", "CanvasModel", "CanvasProgress", "ComparePane", "ShownResult"]
+
+if TYPE_CHECKING:
+    from engine.messages import Upsampled
+
+ShownResult: TypeAlias = "Result | Upsampled"  # what fills the canvas step by step
 
 # starting: the engine is; loading: a model is read; recovered: done, after giving way (notices say how)
 STATES = ("empty", "starting", "loading", "running", "stopped", "failed", "done", "recovered")
@@ -46,10 +56,11 @@ class CanvasModel(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._request: GenerateRequest | None = None
+        self._request: Request | None = None
         self._live: LiveBatch | None = None
+        self._live_steps = LiveSteps()
         self._final: Pictures | None = None
-        self._result: Result | None = None
+        self._result: ShownResult | None = None
         self._record_ids: tuple[int, ...] = ()
         self._title = ""
         self._state = "empty"
@@ -64,18 +75,18 @@ class CanvasModel(QObject):
         self._difference: Difference | None = None
         self._slider = 0.5
         self._pinned: ComparePane | None = None
-        self._before: tuple[GenerateRequest, Pictures] | None = None
+        self._before: tuple[Request, Pictures] | None = None
         self._catalogue: Catalogue | None = None
 
     # --- what is there
 
     @property
-    def request(self) -> GenerateRequest | None:
+    def request(self) -> Request | None:
         """The request the pictures answer; None when the canvas is empty."""
         return self._request
 
     @property
-    def result(self) -> Result | None:
+    def result(self) -> ShownResult | None:
         """The finished (or stopped) result with its provenance; None while live."""
         return self._result
 
@@ -100,7 +111,7 @@ class CanvasModel(QObject):
             return self._final.count
         if self._live is not None:
             return self._live.count
-        return self._request.count if self._request is not None else 0
+        return count_of(self._request) if self._request is not None else 0
 
     @property
     def pictures(self) -> Pictures | None:
@@ -115,11 +126,18 @@ class CanvasModel(QObject):
             return self._final
         return self._live.pictures() if self._live is not None else None
 
+    @property
+    def live_pictures(self) -> Pictures | None:
+        """The batch as it stands now while it is made, whatever step is looked at; a copy."""
+        return self._live.pictures() if self._live is not None else None
+
     def picture(self, index: int) -> Pictures | None:
         """The picture to be seen in tile `index`; None where none is begun."""
         if not self.begun(index):
             return None
         if self._shown_step is not None:
+            if self._final is None and not self._live_steps.begun(self._shown_step, index):
+                return None
             return self.steps[self._shown_step].pictures.one(index)
         if self._final is not None:
             return self._final.one(index)
@@ -132,15 +150,11 @@ class CanvasModel(QObject):
         return self._live is not None and index in self._live.begun
 
     def seed_of(self, index: int) -> int | None:
-        """The seed that picture `index` was made with."""
-        if self._request is None or not 0 <= index < self._request.count:
-            return None
-        return self._request.seeds[index]
+        """The seed that picture `index` was made with; None where none was drawn."""
+        return None if self._request is None else seed_of(self._request, index)
 
     def label_of(self, index: int) -> int | None:
-        if self._request is None or not 0 <= index < self._request.count:
-            return None
-        return self._request.labels[index]
+        return None if self._request is None else label_of(self._request, index)
 
     # --- state
 
@@ -223,12 +237,14 @@ class CanvasModel(QObject):
 
     @property
     def steps(self) -> tuple[StepFrame, ...]:
-        """The steps of the finished batch, for the filmstrip; empty where none were kept."""
+        """The steps of the batch, for the filmstrip; while it is made, those so far. Empty: none were kept."""
+        if self._final is None:
+            return self._live_steps.frames
         return self._result.steps if self._result is not None else ()
 
     @property
     def shown_step(self) -> int | None:
-        """Index into `steps` of what is shown; None: the final pictures."""
+        """Index into `steps` of what is shown; None: the final pictures, or the live ones."""
         return self._shown_step
 
     def show_step(self, index: int | None) -> None:
@@ -287,7 +303,7 @@ class CanvasModel(QObject):
         picture = self.picture(index)
         if picture is None or self._request is None:
             return None
-        title = pane_title(self._request, index, self._catalogue)
+        title = title_of(self._request, index, self._catalogue)
         return ComparePane(title, picture, self._request, index)
 
     @property
@@ -325,7 +341,9 @@ class CanvasModel(QObject):
         return True
 
     def compare_with(self, left: ComparePane, right: ComparePane, mode: str = "compare") -> None:
-        """Show two pictures against each other."""
+        """Show two pictures against each other, a small one in blocks as large as the other's pixels."""
+        one, other = of_one_size(left.picture, right.picture)
+        left, right = dataclasses.replace(left, picture=one), dataclasses.replace(right, picture=other)
         self._panes, self._difference = (left, right), None
         self.compare_changed.emit()
         self.set_mode(mode)
@@ -348,7 +366,7 @@ class CanvasModel(QObject):
             return None
         request, pictures = self._before
         index = min(max(self._selected, 0), pictures.count - 1)
-        return ComparePane(pane_title(request, index, self._catalogue), pictures.one(index), request, index)
+        return ComparePane(title_of(request, index, self._catalogue), pictures.one(index), request, index)
 
     # --- fed by Studio
 
@@ -357,13 +375,14 @@ class CanvasModel(QObject):
         self._catalogue = catalogue
         self.compare_changed.emit()
 
-    def begin(self, request: GenerateRequest, model: ModelInfo | None, state: str = "running") -> None:
+    def begin(self, request: Request, model: ModelInfo | None, state: str = "running") -> None:
         """A job is about to fill the canvas ("starting", "loading" or "running")."""
         if self._final is not None and self._request is not None and self._final.count:
             self._before = (self._request, self._final)
-        live = LiveBatch(request.count, model.image_size, model.image_size, model.channels) if model else None
+        count = count_of(request)
+        live = LiveBatch(count, model.image_size, model.image_size, model.channels) if model else None
         self._put(request, live=live)
-        self._progress = CanvasProgress(steps=request.steps, count=request.count)
+        self._progress = CanvasProgress(steps=int(getattr(request, "steps", 0)), count=count)
         self.progress_changed.emit()
         self._set_state(state)
 
@@ -371,11 +390,13 @@ class CanvasModel(QObject):
         """Only the state changes: "starting" before the request is known, "running" once it is."""
         self._set_state(state)
 
-    def show_result(self, result: Result, ids: Sequence[int] = ()) -> None:
+    def show_result(self, result: ShownResult, ids: Sequence[int] = ()) -> None:
         """The pictures are finished: all of them, or those a stopped job has kept."""
         same = result.request == self._request and self._live is not None
         if same:
+            looked_at = self._step_number()
             self._live, self._final, self._result = None, result.pictures, result
+            self._shown_step = self._place_of(looked_at)
             self._record_ids = tuple(ids)
             self._notices = result.notices
             if self._selected >= self.count:
@@ -391,7 +412,7 @@ class CanvasModel(QObject):
             self._set_state("recovered" if result.notices else "done")
 
     def show_pictures(
-        self, request: GenerateRequest, pictures: Pictures, ids: Sequence[int] = (), title: str = ""
+        self, request: Request, pictures: Pictures, ids: Sequence[int] = (), title: str = ""
     ) -> None:
         """Finished pictures from elsewhere: the history, a file. They have no steps."""
         self._put(request, final=pictures, ids=ids, title=title)
@@ -420,11 +441,21 @@ class CanvasModel(QObject):
         if preview is None or self._final is not None or self._request is None:
             return
         if self._live is None or not self._live.fits(preview):
-            self._live = LiveBatch(self._request.count, preview.width, preview.height, preview.channels)
+            self._live = LiveBatch(count_of(self._request), preview.width, preview.height, preview.channels)
         self._live.merge(progress.first, preview)
+        looked_at = self._step_number()
+        if self._live_steps.add(progress, count_of(self._request)):
+            self._shown_step = self._place_of(looked_at)  # a step may have come before it
+            self.step_changed.emit()
         self.pictures_changed.emit(progress.first, preview.count)
 
-    def stop(self, result: Result | None) -> None:
+    def fill(self, pictures: Pictures) -> None:
+        """Show these in the tiles of a job that has not come to them yet."""
+        if self._final is None and self._live is not None and self._live.fits(pictures):
+            self._live.merge(0, pictures)
+            self.pictures_changed.emit(0, pictures.count)
+
+    def stop(self, result: ShownResult | None) -> None:
         """The job was stopped; `result` is what it has finished, if anything.
 
         Without a finished image the last preview stays to be looked at; `kept` is 0 then.
@@ -444,18 +475,27 @@ class CanvasModel(QObject):
 
     # --- inside
 
+    def _step_number(self) -> int | None:
+        """The number of the step that is looked at."""
+        return None if self._shown_step is None else self.steps[self._shown_step].step
+
+    def _place_of(self, step: int | None) -> int | None:
+        """Where the step of that number is in `steps` now."""
+        return next((place for place, frame in enumerate(self.steps) if frame.step == step), None)
+
     def _put(
         self,
-        request: GenerateRequest | None,
+        request: Request | None,
         *,
         live: LiveBatch | None = None,
         final: Pictures | None = None,
-        result: Result | None = None,
+        result: ShownResult | None = None,
         ids: Sequence[int] = (),
         notices: tuple[str, ...] = (),
         title: str = "",
     ) -> None:
         self._request, self._live, self._final, self._result = request, live, final, result
+        self._live_steps = LiveSteps()
         self._record_ids, self._notices, self._title = tuple(ids), notices, title
         self._failure, self._shown_step = None, None
         self.step_changed.emit()

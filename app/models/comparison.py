@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
-from app.models.names import class_name, model_title, solver_title
-from app.models.settings import LABELS
-from engine.messages import Catalogue, GenerateRequest, Pictures
+from app.models.facts import ABSENT, facts_of
+from engine.messages import Catalogue, Pictures, Request
 
-__all__ = ["ComparePane", "Difference", "difference_of", "differing_settings", "pane_title"]
+__all__ = ["ComparePane", "Difference", "difference_of", "differing_settings"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +16,7 @@ class ComparePane:
 
     title: str
     picture: Pictures
-    request: GenerateRequest
+    request: Request
     index: int = 0  # of the picture in its request
 
 
@@ -36,45 +34,14 @@ class Difference:
     note: str = ""
 
 
-def pane_title(request: GenerateRequest, index: int, catalogue: Catalogue | None = None) -> str:
-    """ "GENIE 10, seed 48151625": how picture `index` of a request was made."""
-    return f"{solver_title(catalogue, request.solver)} {request.steps}, seed {request.seeds[index]}"
-
-
 def differing_settings(
     left: ComparePane, right: ComparePane, catalogue: Catalogue | None = None
 ) -> list[tuple[str, str, str]]:
     """(setting as a person calls it, left, right) for each that differs; the picture's own seed and class."""
-    rows = []
-    for field in dataclasses.fields(GenerateRequest):
-        ours, theirs = (_value(pane, field.name) for pane in (left, right))
-        if ours != theirs:
-            name = "Class" if field.name == "labels" else LABELS.get(field.name, field.name)
-            rows.append((name, _words(left, field.name, catalogue), _words(right, field.name, catalogue)))
-    return rows
-
-
-def _value(pane: ComparePane, field: str) -> object:
-    if field == "seed":
-        return pane.request.seeds[pane.index]
-    if field == "labels":
-        return pane.request.labels[pane.index]
-    return getattr(pane.request, field)
-
-
-def _words(pane: ComparePane, field: str, catalogue: Catalogue | None) -> str:
-    value = _value(pane, field)
-    if field == "labels" and isinstance(value, int):
-        return class_name(catalogue, pane.request.model, value)
-    if field in ("model", "guidance_model") and isinstance(value, str):
-        return model_title(catalogue, value)
-    if field == "solver":
-        return solver_title(catalogue, str(value))
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    ours, theirs = (dict(facts_of(pane.request, pane.index, catalogue)) for pane in (left, right))
+    names = list(dict.fromkeys((*ours, *theirs)))
+    sides = [(name, ours.get(name, ABSENT), theirs.get(name, ABSENT)) for name in names]
+    return [(name, one, other) for name, one, other in sides if one != other]
 
 
 def difference_of(left: Pictures, right: Pictures, gain: int | None = None) -> Difference:

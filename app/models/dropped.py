@@ -51,6 +51,11 @@ def read_dropped(path: Path, current: Mapping[str, Any], class_names: Sequence[s
     from engine.images import read_settings  # brings NumPy and Pillow, which the start can do without
 
     saved = read_settings(path)
+    if not isinstance(saved.request, GenerateRequest):
+        raise BadRequest(
+            "The settings in this picture are not those of the controls here: it was made by another "
+            f"task ({saved.request.kind})."
+        )
     rows = compare_settings(current, saved.request, class_names)
     return RequestDiff(saved.request, saved.index, rows, saved.provenance)
 

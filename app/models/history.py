@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from bisect import bisect_left
-from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,32 +22,30 @@ from PySide6.QtCore import (
     QObject,
     QPersistentModelIndex,
     Qt,
-    QTimer,
     QUrl,
     Signal,
     Slot,
 )
 
+from app.models.keeper import Keeper
 from app.models.record_words import describe, file_name_of, title_of
-from app.store.encoding import EncodedResult, encode_result
+from app.models.thumbnails import BLOCK, Thumbnails
+from app.store.making import Making
 from app.store.records import Details, Facets, Filter, Record, StoreError, Undo
 from app.store.store import Store
 from engine.errors import EngineError
-from engine.messages import Catalogue, GenerateRequest, Pictures, Result, StepFrame
+from engine.messages import Catalogue, Pictures, Provenance, Request, Result, StepFrame
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
     from tempfile import TemporaryDirectory
+
+    from engine.images import SavedSettings
 
 __all__ = ["RECORDS_MIME", "Details", "Facets", "Filter", "HistoryModel", "HistoryRole", "Record", "Undo"]
 
 RECORDS_MIME = "application/x-genie-records"  # JSON list of ids, for drags inside the window
 
 _PAGE = 200
-_THUMBNAIL_BLOCK = 64
-_THUMBNAILS_KEPT = 1024
-_ENCODE_HERE = 64 * 1024  # bytes of pixels that are encoded within 3 ms; more goes to a thread
-_RETRY_MS = 15_000
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -63,16 +59,6 @@ class HistoryRole(IntEnum):
     TITLE = Qt.ItemDataRole.UserRole + 4  # str
 
 
-@dataclass
-class _Unsaved:
-    """A result on its way into the store. It stays in memory until it is there."""
-
-    result: Result
-    label_names: Sequence[str]
-    encoded: EncodedResult | None = None
-    future: Future[EncodedResult] | None = None
-
-
 class HistoryModel(QAbstractListModel):
     """The images of a store that pass `filter`, newest result first."""
 
@@ -81,12 +67,13 @@ class HistoryModel(QAbstractListModel):
     StarredRole = HistoryRole.STARRED
     TitleRole = HistoryRole.TITLE
 
-    added = Signal(object, object)  # Result, list of its ids: it is in the store now
+    # what was added (a Result, or the source that `add_pictures` was given), list of its ids: it is
+    # in the store now
+    added = Signal(object, object)
     filter_changed = Signal(object)  # Filter
     total_changed = Signal(int)  # how many images pass the filter
     facets_changed = Signal()  # what there is to filter by may have changed
     trouble = Signal(str)  # something went wrong, in plain words; nothing is lost
-    _encoded = Signal(object)  # _Unsaved, from the encoding thread
 
     def __init__(self, store: Store, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -96,16 +83,13 @@ class HistoryModel(QAbstractListModel):
         self._rows: dict[int, int] | None = None  # id -> row, made anew after rows have moved
         self._total = 0
         self._moving = False  # rows and total do not agree just now: nothing may be fetched
-        self._thumbnails: OrderedDict[int, bytes] = OrderedDict()
+        self._thumbnails = Thumbnails(store)
         self._undos: list[Undo] = []
-        self._unsaved: deque[_Unsaved] = deque()
-        self._told_full = False
+        self._keeper = Keeper(store, self)
+        self._keeper.kept.connect(self._on_kept)
+        self._keeper.trouble.connect(self.trouble)
         self._catalogue: Catalogue | None = None
-        self._encoder: ThreadPoolExecutor | None = None
         self._drag_folder: TemporaryDirectory[str] | None = None
-        self._retry = QTimer(self, singleShot=True, interval=_RETRY_MS)
-        self._retry.timeout.connect(self.save_waiting)
-        self._encoded.connect(self._take_encoded)
         self.reload()
 
     def close(self) -> None:
@@ -113,17 +97,9 @@ class HistoryModel(QAbstractListModel):
 
         To be called before the store closes.
         """
-        self._retry.stop()
-        for waiting in self._unsaved:
-            if waiting.encoded is None and waiting.future is not None:
-                waiting.encoded = waiting.future.result()
-        self.save_waiting()
-        self._retry.stop()
+        self._keeper.close()
         with contextlib.suppress(StoreError):
             self._store.purge()
-        if self._encoder is not None:
-            self._encoder.shutdown()
-            self._encoder = None
         if self._drag_folder is not None:
             self._drag_folder.cleanup()
             self._drag_folder = None
@@ -222,6 +198,13 @@ class HistoryModel(QAbstractListModel):
         """How many images pass the filter, loaded or not."""
         return self._total
 
+    def is_empty(self) -> bool:
+        """Nothing was ever kept, or all of it is in the trash; whatever the filter."""
+        try:
+            return not self._store.count()
+        except StoreError:
+            return False
+
     def facets(self) -> Facets:
         """Models, class names and solvers there are, each with how many images it has."""
         try:
@@ -261,8 +244,8 @@ class HistoryModel(QAbstractListModel):
         """Everything about an image; a `StoreError` if it is gone."""
         return self._store.details(id)
 
-    def request(self, id: int) -> GenerateRequest:
-        """The request of the whole result the image belongs to."""
+    def request(self, id: int) -> Request:
+        """The request of the whole result the image belongs to, of any kind."""
         return self._store.request(id)
 
     def pictures(self, id: int) -> Pictures:
@@ -272,6 +255,10 @@ class HistoryModel(QAbstractListModel):
     def png(self, id: int) -> bytes:
         """The image as a PNG file with its settings in it."""
         return self._store.png(id)
+
+    def thumbnail(self, id: int) -> bytes:
+        """PNG of at most 128 px; empty if the image is gone."""
+        return self._thumbnails.get(id, lambda: [id])
 
     def steps_of(self, id: int) -> tuple[StepFrame, ...]:
         """The image's filmstrip, a picture a frame; empty if it is no longer kept."""
@@ -288,55 +275,63 @@ class HistoryModel(QAbstractListModel):
     # --- changing --------------------------------------------------------------------------
 
     def add_result(self, result: Result, label_names: Sequence[str] = ()) -> list[int]:
-        """Keep a result. Returns its ids, or nothing yet if it is saved a little later.
+        """Keep a result of generating. Returns its ids, or nothing yet if it is saved a little later.
 
         It waits when it is large (it is encoded in another thread) and when the disk is full
         (it is tried again by and by); `added` tells when it is in the store.
         """
-        waiting = _Unsaved(result, label_names)
-        self._unsaved.append(waiting)
-        size = len(result.pictures.data) + sum(len(frame.pictures.data) for frame in result.steps)
-        if size <= _ENCODE_HERE:
-            waiting.encoded = encode_result(result)
-        else:
-            from concurrent.futures import ThreadPoolExecutor
+        return self._keeper.add(Making.of(result), label_names, result)
 
-            self._encoder = self._encoder or ThreadPoolExecutor(1, thread_name_prefix="encode-result")
-            waiting.future = self._encoder.submit(encode_result, result)
-            waiting.future.add_done_callback(lambda _: self._encoded.emit(waiting))
-        return self.save_waiting()
+    def add_pictures(
+        self,
+        request: Request,
+        pictures: Pictures,
+        *,
+        steps: Sequence[StepFrame] = (),
+        evaluations: int | None = None,
+        evaluations_paper: int | None = None,
+        seconds: float | None = None,
+        provenance: Provenance | None = None,
+        notices: Sequence[str] = (),
+        label_names: Sequence[str] = (),
+        source: object = None,
+        saved: Callable[[int], SavedSettings] | None = None,
+    ) -> list[int]:
+        """Keep pictures that any task has made; picture i is image i of `request`. See `add_result`.
+
+        `label_names` are the classes of the request's model. `source` is what `added` tells them
+        by (say, the task's outcome). With a provenance their files carry the request, or what
+        `saved` gives for a picture (called in another thread).
+        """
+        making = Making(
+            request,
+            pictures,
+            tuple(steps),
+            evaluations,
+            evaluations_paper,
+            seconds,
+            provenance,
+            tuple(notices),
+            saved,
+        )
+        return self._keeper.add(making, label_names, making if source is None else source)
 
     @property
     def waiting(self) -> int:
         """How many results are still in memory only."""
-        return len(self._unsaved)
-
-    @Slot(object)
-    def _take_encoded(self, waiting: _Unsaved) -> None:
-        if waiting.encoded is None and waiting.future is not None:
-            waiting.encoded = waiting.future.result()
-            self.save_waiting()
+        return self._keeper.waiting
 
     @Slot()
     def save_waiting(self) -> list[int]:
-        """Put waiting results into the store, in their order, as far as it goes."""
-        ids: list[int] = []
-        while self._unsaved and (encoded := self._unsaved[0].encoded) is not None:
-            try:
-                ids = self._store.add_encoded(encoded, self._unsaved[0].label_names)
-            except StoreError as error:
-                if not self._told_full:
-                    self._told_full = True
-                    self.trouble.emit(f"{error.message} The result stays in memory and is tried again.")
-                self._retry.start()
-                return []
-            self._told_full = False
-            self._unsaved.popleft()
-            with self._telling():
-                self._show(ids)
-            self.facets_changed.emit()
-            self.added.emit(encoded.result, ids)
-        return ids
+        """Try again now to save what waits; see `add_result`."""
+        return self._keeper.save_waiting()
+
+    @Slot(object, object)
+    def _on_kept(self, source: object, ids: list[int]) -> None:
+        with self._telling():
+            self._show(ids)
+        self.facets_changed.emit()
+        self.added.emit(source, ids)
 
     def star(self, ids: Sequence[int], on: bool = True) -> None:
         """Mark images; they leave the list at once if the filter no longer lets them pass."""
@@ -344,6 +339,13 @@ class HistoryModel(QAbstractListModel):
             self._store.star(ids, on)
             self._refresh(ids)
             self.facets_changed.emit()
+
+    def is_starred(self, id: int) -> bool:
+        """Whether an image has a star; one that is gone has none."""
+        try:
+            return self._store.record(id).starred
+        except StoreError:
+            return False
 
     def note(self, id: int, text: str) -> None:
         """Write words beside an image; the text filter finds them."""
@@ -483,18 +485,11 @@ class HistoryModel(QAbstractListModel):
             self.total_changed.emit(total)
 
     def _thumbnail(self, row: int) -> bytes:
-        id = self._records[row].id
-        if id not in self._thumbnails:
-            # What surrounds it comes into sight next: one query instead of sixty-four.
-            first = row - row % _THUMBNAIL_BLOCK
-            block = [record.id for record in self._records[first : first + _THUMBNAIL_BLOCK]]
-            with contextlib.suppress(StoreError):  # a grey tile is better than a storm of notices
-                self._thumbnails.update(self._store.thumbnails(block))
-            while len(self._thumbnails) > _THUMBNAILS_KEPT:
-                self._thumbnails.popitem(last=False)
-        if id in self._thumbnails:
-            self._thumbnails.move_to_end(id)
-        return self._thumbnails.get(id, b"")
+        first = row - row % BLOCK
+        return self._thumbnails.get(
+            self._records[row].id,
+            lambda: [record.id for record in self._records[first : first + BLOCK]],
+        )
 
 
 def _ranges(rows: Sequence[int]) -> list[tuple[int, int]]:

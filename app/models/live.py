@@ -6,12 +6,14 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.engine_host import EngineHost
 from app.failure import Failure
-from app.models.canvas import CanvasModel
+from app.models.canvas import CanvasModel, ShownResult
 from app.models.queue import Job, QueueModel
 from app.models.settings import GenerateSettings
-from engine.messages import GenerateRequest, Loading, Notice, Progress, Result
+from engine.messages import Loading, Notice, Progress, Request
 
-__all__ = ["LiveCanvas"]
+__all__ = ["SHOWN", "LiveCanvas"]
+
+SHOWN = ("generate", "upsample")  # kinds of job the canvas follows; other rooms show their own
 
 
 class LiveCanvas(QObject):
@@ -28,7 +30,6 @@ class LiveCanvas(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._host = host
         self._queue = queue
         self._canvas = canvas
         self._settings = settings
@@ -53,7 +54,8 @@ class LiveCanvas(QObject):
     def follow(self) -> None:
         """Show the running job, and those after it."""
         self._set_following(True)
-        if (job := self._queue.running) is not None and self._job != job.id:
+        job = self._queue.running
+        if job is not None and self._job != job.id and job.request.kind in SHOWN:
             self.begin(job.id, job.request, "running")
 
     def leave(self) -> None:
@@ -61,7 +63,7 @@ class LiveCanvas(QObject):
         self._job = None
         self._set_following(False)
 
-    def begin(self, job_id: int, request: GenerateRequest, state: str) -> None:
+    def begin(self, job_id: int, request: Request, state: str) -> None:
         """Blank tiles at once; the engine may need a moment."""
         self._job = job_id
         models = self._settings.catalogue.models
@@ -81,6 +83,8 @@ class LiveCanvas(QObject):
 
     @Slot(object)
     def _on_started(self, job: Job) -> None:
+        if job.request.kind not in SHOWN:  # other rooms show theirs
+            return
         if job.id == self._job and job.request == self._canvas.request:
             self._canvas.wait("running")
         elif job.id == self._job or self._following:  # the same job, edited while it waited, begins anew
@@ -91,20 +95,18 @@ class LiveCanvas(QObject):
         if job.id == self._job:
             self._canvas.on_event(event)
 
-    @Slot(int)
-    def _on_preview(self, _job_id: int) -> None:
-        # Whichever job the signal was about, the slot holds the newest.
-        taken = self._host.mailbox.take()
-        if taken is not None and taken[0] == self._job:
-            self._canvas.show_preview(taken[1])
+    @Slot(int, object)
+    def _on_preview(self, job_id: int, progress: Progress) -> None:
+        if job_id == self._job:
+            self._canvas.show_preview(progress)
 
     @Slot(object, object)
-    def _on_finished(self, job: Job, result: Result) -> None:
+    def _on_finished(self, job: Job, result: ShownResult) -> None:
         if job.id == self._job:
             self._canvas.show_result(result)
 
     @Slot(object, object)
-    def _on_cancelled(self, job: Job, result: Result | None) -> None:
+    def _on_cancelled(self, job: Job, result: ShownResult | None) -> None:
         if job.id == self._job:
             self._canvas.stop(result)
 
@@ -112,4 +114,5 @@ class LiveCanvas(QObject):
     def _on_failed(self, job: Job, failure: Failure) -> None:
         if job.id == self._job:
             self._canvas.fail(failure)
-            self._settings.set_error(failure.field, failure.message)
+            if job.request.kind == "generate":
+                self._settings.set_error(failure.field, failure.message)

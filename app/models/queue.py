@@ -12,7 +12,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from app.engine_host import EngineHost
 from app.failure import Failure
 from app.models.settings import fresh_seed
-from engine.messages import GenerateRequest, Loading, Notice, Progress, Result
+from engine.messages import GenerateRequest, Loading, Notice, Outcome, Progress, Request, Result
 
 __all__ = ["ENDED_KEPT", "Job", "JobState", "QueueModel"]
 
@@ -37,7 +37,7 @@ class Job:
     """One row: a frozen request and how far it has come."""
 
     id: int
-    request: GenerateRequest
+    request: Request
     state: str = JobState.PENDING
     progress: float = 0.0  # 0 to 1
     message: str = ""
@@ -65,8 +65,8 @@ class QueueModel(QAbstractListModel):
     job_added = Signal(object)  # Job
     job_started = Signal(object)  # Job
     job_progress = Signal(object, object)  # Job, Progress | Loading | Notice
-    job_finished = Signal(object, object)  # Job, Result
-    job_cancelled = Signal(object, object)  # Job, Result of the finished first images, or None
+    job_finished = Signal(object, object)  # Job, Outcome
+    job_cancelled = Signal(object, object)  # Job, Outcome of what was finished, or None
     job_failed = Signal(object, object)  # Job, Failure
     counts_changed = Signal()  # pending_count or running
     forever_changed = Signal(bool)
@@ -78,6 +78,7 @@ class QueueModel(QAbstractListModel):
         self._jobs: list[Job] = []
         self._next_id = 1
         self._forever = False
+        self._last: GenerateRequest | None = None  # what "for ever" repeats, whatever was done in between
         # What a new round of "for ever" asks for, given the request of the last one.
         self.renew: Callable[[GenerateRequest], GenerateRequest] = _with_fresh_seed
         host.accepting_changed.connect(self._feed)
@@ -120,9 +121,9 @@ class QueueModel(QAbstractListModel):
             return None
         job = self._jobs[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return summary(job.request)
+            return job.request.summary
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{summary(job.request)}, {job.state}. {job.message}".strip()
+            return f"{job.request.summary}, {job.state}. {job.message}".strip()
         if role == self.JobRole:
             return job
         if role == self.IdRole:
@@ -143,7 +144,7 @@ class QueueModel(QAbstractListModel):
 
     # --- verbs
 
-    def add(self, request: GenerateRequest, first: bool = False) -> int:
+    def add(self, request: Request, first: bool = False) -> int:
         """Queue a request, behind the others or `first` among them; the new job's id."""
         job = Job(self._next_id, request)
         self._next_id += 1
@@ -153,7 +154,7 @@ class QueueModel(QAbstractListModel):
         self._feed()
         return job.id
 
-    def replace(self, job_id: int, request: GenerateRequest) -> bool:
+    def replace(self, job_id: int, request: Request) -> bool:
         """Give a pending job another request; False when it does not wait any more."""
         return self._change(job_id, JobState.PENDING, request=request) is not None
 
@@ -257,26 +258,27 @@ class QueueModel(QAbstractListModel):
             self.job_progress.emit(job, event)
 
     @Slot(int, object)
-    def _on_finished(self, job_id: int, result: Result) -> None:
+    def _on_finished(self, job_id: int, result: Outcome) -> None:
         job = self._end(
             job_id,
             JobState.FINISHED,
             progress=1.0,
-            images=result.pictures.count,
+            images=_images(result),
             message=" ".join(result.notices),
         )
         if job is None:
             return
         self.job_finished.emit(job, result)
-        if self._forever and not self.pending and self._host.accepting:
-            self.add(self.renew(job.request))
+        if isinstance(job.request, GenerateRequest):
+            self._last = job.request
+        if self._forever and self._last is not None and not self.pending and self._host.accepting:
+            self.add(self.renew(self._last))
         self._next()
 
     @Slot(int, object)
-    def _on_cancelled(self, job_id: int, result: Result | None) -> None:
-        kept = result.pictures.count if result is not None else 0
-        words = f"Stopped; {kept} of {result.request.count} kept" if result is not None else "Stopped"
-        job = self._end(job_id, JobState.CANCELLED, images=kept, message=words)
+    def _on_cancelled(self, job_id: int, result: Outcome | None) -> None:
+        words = result.words if result is not None else "Stopped"
+        job = self._end(job_id, JobState.CANCELLED, images=_images(result), message=words)
         if job is None:
             return
         self.set_forever(False)
@@ -344,10 +346,8 @@ class QueueModel(QAbstractListModel):
         return job
 
 
-def summary(request: GenerateRequest) -> str:
-    """One line for a list: "fashion32, 16 images, genie 10, seed 48151623"."""
-    images = f"{request.count:,} image{'' if request.count == 1 else 's'}"
-    return f"{request.model}, {images}, {request.solver} {request.steps}, seed {request.seed}"
+def _images(outcome: Outcome | None) -> int:
+    return outcome.pictures.count if isinstance(outcome, Result) else 0
 
 
 def _with_fresh_seed(request: GenerateRequest) -> GenerateRequest:

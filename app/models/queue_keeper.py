@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from app.models.queue import QueueModel
 from app.models.session import Session
-from engine.messages import GenerateRequest
+from engine.messages import Request
 
 __all__ = ["QueueKeeper"]
 
@@ -24,7 +24,7 @@ class QueueKeeper(QObject):
         super().__init__(parent)
         self._queue = queue
         self._session = session
-        self._kept: list[GenerateRequest] | None = None
+        self._kept: list[Request] | None = None
         self._closed = False
         self._timer = QTimer(self, singleShot=True, interval=_DELAY)
         self._timer.timeout.connect(self.keep)
@@ -48,7 +48,7 @@ class QueueKeeper(QObject):
         running = (self._queue.running,) if self._queue.running else ()
         self._write([job.request for job in (*running, *self._queue.pending)])
 
-    def _write(self, requests: list[GenerateRequest]) -> None:
+    def _write(self, requests: list[Request]) -> None:
         if requests != self._kept:
             self._kept = requests
             self._session.set_requests(requests)

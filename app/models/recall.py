@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 from app.models.canvas import CanvasModel
-from app.models.comparison import ComparePane, pane_title
-from app.models.history import HistoryModel
+from app.models.comparison import ComparePane
+from app.models.facts import title_of
+from app.models.history import Details, HistoryModel
 from app.models.live import LiveCanvas
 from app.models.settings import GenerateSettings
 from engine.errors import BadRequest
+from engine.messages import GenerateRequest, Request
 
 __all__ = ["Recall"]
 
@@ -35,8 +37,7 @@ class Recall:
         if result is not None:
             self._canvas.show_result(result, self._history.ids_of_result(record_id))
         else:
-            alone = dataclasses.replace(details.request, seed=record.seed, labels=(record.label,))
-            self._canvas.show_pictures(alone, pictures, [record_id])
+            self._canvas.show_pictures(_alone(details), pictures, [record_id])
         self._canvas.select(record.index if result is not None else 0)
 
     def compare(self, left: int, right: int) -> None:
@@ -61,5 +62,14 @@ class Recall:
     def _pane(self, record_id: int) -> ComparePane:
         details = self._history.details(record_id)
         index = details.record.index
-        title = pane_title(details.request, index, self._settings.catalogue)
+        title = title_of(details.request, index, self._settings.catalogue)
         return ComparePane(title, self._history.pictures(record_id), details.request, index)
+
+
+def _alone(details: Details) -> Request:
+    """The request for one image of a result."""
+    request, record = details.request, details.record
+    if isinstance(request, GenerateRequest):
+        return dataclasses.replace(request, seed=request.seeds[record.index], labels=(record.label,))
+    part = getattr(request, "part", None)
+    return part(record.index, 1) if part is not None else request

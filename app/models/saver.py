@@ -12,7 +12,7 @@ from app.models.canvas import CanvasModel
 from app.models.history import HistoryModel
 from app.models.saving import FileWriter, SaveItem, items_of_records, items_of_result, place
 from engine.errors import EngineError
-from engine.messages import GenerateRequest
+from engine.messages import Request
 
 __all__ = ["Saver"]
 
@@ -27,7 +27,7 @@ class Saver(QObject):
         writer: FileWriter,
         canvas: CanvasModel,
         history: HistoryModel,
-        class_names: Callable[[GenerateRequest], Sequence[str]],
+        class_names: Callable[[Request], Sequence[str]],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +12,26 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from app.failure import Failure
+from app.models.facts import file_name
+from app.store.making import listing
 from engine.errors import BadRequest
-from engine.messages import GenerateRequest, Pictures, Provenance, Result
+from engine.messages import Pictures, Provenance, Request, Result
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from PIL import Image
 
+    from app.models.canvas import ShownResult
     from app.models.history import HistoryModel
+    from engine.images import SavedSettings
+    from engine.messages import Upsampled
 
 __all__ = [
     "ANIMATION_FORMATS",
     "IMAGE_FORMATS",
     "FileWriter",
     "SaveItem",
-    "file_name",
     "items_of_records",
     "items_of_result",
     "place",
@@ -43,28 +48,41 @@ class SaveItem:
 
     path: Path
     picture: Pictures
-    request: GenerateRequest
+    request: Request
     index: int  # of the picture in its request
     provenance: Provenance | None
+    class_name: str = ""
+    # Gives what the file will know, in the writing thread; without it, request and provenance say.
+    saved: Callable[[], SavedSettings | None] | None = None
     scale: int = 1  # how many pixels of the file a pixel becomes, each way
 
 
-def file_name(request: GenerateRequest, index: int, label: str = "") -> str:
-    """A name that tells the picture: "fashion32-ankle-boot-48151623"."""
-    words = f"{request.model} {label} {request.seeds[index]}".casefold().split()
-    plain = "-".join(words)
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in plain)
-
-
-def items_of_result(result: Result, indices: Sequence[int], class_names: Sequence[str]) -> list[SaveItem]:
+def items_of_result(
+    result: ShownResult, indices: Sequence[int], class_names: Sequence[str]
+) -> list[SaveItem]:
     """Pictures of a result; `path` is a name without folder and suffix until `place` has seen it."""
     items = []
     for i in indices:
-        label = result.request.labels[i]
-        words = class_names[label] if label is not None and label < len(class_names) else ""
+        words = listing(result.request, i, class_names).label_name
         name = Path(file_name(result.request, i, words))
-        items.append(SaveItem(name, result.pictures.one(i), result.request, i, result.provenance))
+        item = SaveItem(name, result.pictures.one(i), result.request, i, result.provenance, words)
+        if not isinstance(result, Result):
+            item = dataclasses.replace(item, saved=functools.partial(_of_upsampled, result, i))
+        items.append(item)
     return items
+
+
+def _of_upsampled(result: Upsampled, index: int) -> SavedSettings:
+    from engine.upsample_requests import settings_of
+
+    return settings_of(result, index)
+
+
+def _of_png(png: bytes) -> SavedSettings | None:
+    """What a picture of the history knows about itself."""
+    from engine.images import settings_in
+
+    return settings_in(png)
 
 
 def items_of_records(history: HistoryModel, ids: Sequence[int]) -> list[SaveItem]:
@@ -73,9 +91,13 @@ def items_of_records(history: HistoryModel, ids: Sequence[int]) -> list[SaveItem
     for record_id in ids:
         details = history.details(record_id)
         index = details.record.index
-        name = Path(file_name(details.request, index, details.record.label_name))
+        words = details.record.label_name
+        name = Path(file_name(details.request, index, words))
         picture = history.pictures(record_id)
-        items.append(SaveItem(name, picture, details.request, index, details.provenance))
+        item = SaveItem(name, picture, details.request, index, details.provenance, words)
+        if details.request.kind != "generate":  # its file may know more than the request: see Making.saved
+            item = dataclasses.replace(item, saved=functools.partial(_of_png, history.png(record_id)))
+        items.append(item)
     return items
 
 
@@ -109,7 +131,11 @@ def write_image(item: SaveItem) -> None:
         save,
     )
 
-    settings = SavedSettings(item.request, item.index, item.provenance) if item.provenance else None
+    settings: SavedSettings | None = None
+    if item.saved is not None:
+        settings = item.saved()
+    elif item.provenance is not None:
+        settings = SavedSettings.alone(item.request, item.index, item.provenance, item.class_name)
     picture = item.picture if item.picture.count == 1 else grid(item.picture)
     save(item.path, enlarged(picture, item.scale), settings)
 
@@ -126,7 +152,7 @@ def enlarged(picture: Pictures, scale: int) -> Pictures:
     return from_pil(to_pil(picture).resize(size, Image.Resampling.NEAREST))
 
 
-def animate(result: Result, index: int | None) -> list[Pictures]:
+def animate(result: ShownResult, index: int | None) -> list[Pictures]:
     """x0 as it was predicted at every step, then the finished picture; the grid if `index` is None."""
     from engine.images import grid
 
@@ -224,7 +250,7 @@ class FileWriter(QObject):
         self._submit(work, paths, words)
 
     def write_animation(
-        self, path: Path, result: Result, index: int | None, scale: int, step_ms: int
+        self, path: Path, result: ShownResult, index: int | None, scale: int, step_ms: int
     ) -> None:
         def work() -> None:
             write_animation(path, animate(result, index), scale=scale, step_ms=step_ms)

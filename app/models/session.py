@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.store import Store
 from engine.errors import EngineError
-from engine.messages import GenerateRequest, request_from_json, request_to_json
+from engine.messages import Request, request_from_json, request_to_json
 
 __all__ = ["Session"]
 
@@ -63,7 +63,7 @@ class Session(QObject):
         self.flush()
         self._closed = True
 
-    def requests(self) -> list[GenerateRequest]:
+    def requests(self) -> list[Request]:
         """The jobs that waited when the studio was closed."""
         found = self.get("queue", [])
         requests = []
@@ -72,12 +72,12 @@ class Session(QObject):
                 request = request_from_json(text)
             except (EngineError, TypeError, ValueError):
                 continue  # of another version; the others still come back
-            if isinstance(request, GenerateRequest):
+            if request.lasting:
                 requests.append(request)
         return requests
 
-    def set_requests(self, requests: Sequence[GenerateRequest]) -> None:
-        self.set("queue", [request_to_json(request) for request in requests])
+    def set_requests(self, requests: Sequence[Request]) -> None:
+        self.set("queue", [request_to_json(request) for request in requests if request.lasting])
 
     def _tell(self, error: EngineError) -> None:
         if not self._told:  # a full disk fails at every change; once is enough

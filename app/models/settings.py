@@ -142,6 +142,8 @@ class GenerateSettings(QObject):
         self._hold()
         try:
             getattr(self, f"{name}_changed").emit(checked)
+            if name == "model":
+                self._choose_partner()
             if follow:
                 # The solver and the grid a preset stands for depend on the model.
                 self.set_preset(self._base)
@@ -215,14 +217,45 @@ class GenerateSettings(QObject):
     def set_catalogue(self, catalogue: Catalogue) -> None:
         """Take in what the engine offers; chooses a model if none, or a missing one, is chosen."""
         self._catalogue = catalogue
-        usable = [info.name for info in catalogue.models if not info.problem]
+        usable = [info.name for info in self.models if not info.problem]
         if usable and self.model not in usable:
             self.model = usable[0]
+        self._choose_partner()
         if self._preset != "custom":
             self.set_preset(self._base)
         else:
             self._refresh_preset()
         self.catalogue_changed.emit()
+
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """Those that make pictures from noise, usable or not."""
+        return tuple(info for info in self._catalogue.models if not info.is_upsampler)
+
+    def partners(self) -> list[ModelInfo]:
+        """Models that can guide the chosen one: trained without classes on pictures of its kind."""
+        info = self.model_info
+        if info is None or not info.classes:
+            return []
+        kind = (info.image_size, info.channels, info.data)
+        return [
+            other
+            for other in self.models
+            if not other.classes
+            and not other.problem
+            and (other.image_size, other.channels, other.data) == kind
+        ]
+
+    def _default_partner(self) -> str | None:
+        """The first partner of a model without an empty class of its own; any other guides itself."""
+        info, partners = self.model_info, self.partners()
+        return partners[0].name if partners and info is not None and not info.null_label else None
+
+    def _choose_partner(self) -> None:
+        """A partner that does not fit the chosen model gives way."""
+        fitting = [partner.name for partner in self.partners()]
+        if self.model_info is not None and self.guidance_model not in fitting:
+            self.guidance_model = self._default_partner()
 
     @property
     def model_info(self) -> ModelInfo | None:
@@ -279,8 +312,10 @@ class GenerateSettings(QObject):
         """What `reset(name)` goes back to: the preset's value, or the default."""
         if name in _PRESET_NAMES:
             return self.preset_values(self._base)[name]
+        if name == "guidance_model":
+            return self._default_partner()
         if name == "model":
-            return next((info.name for info in self._catalogue.models if not info.problem), self.model)
+            return next((info.name for info in self.models if not info.problem), self.model)
         return getattr(type(self), name).default
 
     def differs(self, name: str) -> bool:

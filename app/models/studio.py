@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -15,6 +15,7 @@ from app.engine_worker import EngineLike
 from app.failure import Failure
 from app.models.announcer import Announcer
 from app.models.canvas import CanvasModel
+from app.models.doings import Doings
 from app.models.dropped import RequestDiff, read_dropped
 from app.models.history import HistoryModel
 from app.models.live import LiveCanvas
@@ -24,9 +25,9 @@ from app.models.recall import Recall
 from app.models.saver import Saver
 from app.models.saving import FileWriter
 from app.models.session import Session
-from app.models.settings import GenerateSettings, fresh_seed
+from app.models.settings import RANDOM_SEED, GenerateSettings, fresh_seed
 from app.models.status import APP_TITLE, StatusModel
-from app.models.undo import Change, UndoList
+from app.models.undo import Change
 from app.models.warm_up import IdleLoader
 from app.store import Store, history_path, open_store
 from engine.errors import BadRequest, EngineError
@@ -34,11 +35,31 @@ from engine.messages import (
     Catalogue,
     GenerateRequest,
     ModelInfo,
+    Outcome,
+    Request,
     Result,
     choose_labels,
 )
+from engine.messages.encode import Encoding
 
-__all__ = ["APP_TITLE", "Studio"]
+if TYPE_CHECKING:
+    from app.models.edit.edits import Edits
+    from app.models.library import LibraryModel
+    from app.models.traverse.desk import TraverseModel
+    from app.models.upsampling import UpsampleModel
+
+__all__ = ["APP_TITLE", "ROOMS", "Studio"]
+
+
+# The room that shows a job of a kind.
+ROOMS = {
+    "generate": "generate",
+    "upsample": "generate",
+    "encode": "edit",
+    "edit": "edit",
+    "traverse": "traverse",
+    "import": "models",
+}
 
 
 class Studio(QObject):
@@ -57,6 +78,7 @@ class Studio(QObject):
     work_finished = Signal(str, float)
     editing_changed = Signal(object)  # the id of the job being edited, or None
     following_changed = Signal(bool)
+    room_wanted = Signal(str)  # where the work just asked for is done
 
     def __init__(
         self,
@@ -75,16 +97,21 @@ class Studio(QObject):
         self.status = StatusModel(self)
         self.writer = FileWriter(self)
         self.session = Session(self.store, self)
-        self.undo_list = UndoList(self)
+        self._doings = Doings(self.settings, self)
+        self.undo_list = self._doings.undo_list
         self.live = LiveCanvas(self.host, self.queue, self.canvas, self.settings, self)
         self._recall = Recall(self.history, self.canvas, self.live, self.settings)
         self._saver = Saver(self.writer, self.canvas, self.history, self.class_names, self)
+        self._library: LibraryModel | None = None
+        self._upsampling: UpsampleModel | None = None
         self._keeper = QueueKeeper(self.queue, self.session, self)
         self._announcer = Announcer(self.queue, self.history, self.writer, self.session, self.status, self)
         self._loader = IdleLoader(self.host, self.queue, self.settings, self.status, self)
         self._catalogue: Catalogue | None = None
         self._wanted: list[bool] = []  # Generate pressed before the catalogue came; whether first
         self._editing: int | None = None
+        self._traverse: TraverseModel | None = None
+        self._edits: Edits | None = None
         self._closed = False
         self._connect()
         self._restore()
@@ -97,7 +124,7 @@ class Studio(QObject):
         self.queue.job_finished.connect(self._keep)
         self.queue.job_cancelled.connect(self._keep)
         self.settings.changed.connect(self._on_settings_changed)
-        self.settings.put_back.connect(self._on_put_back)
+        self._doings.notice.connect(self.notice)
         self._saver.notice.connect(self.notice)
         self._announcer.notice.connect(self.notice)
         self._announcer.work_finished.connect(self.work_finished)
@@ -140,11 +167,62 @@ class Studio(QObject):
         """Closing now would cut off a running job. Waiting ones come back at the next start."""
         return self.queue.running is not None or self.writer.busy
 
+    @property
+    def traverse(self) -> TraverseModel:
+        """Shelf, pad and walk; made when it is first wanted, since the start can do without."""
+        if self._traverse is None:
+            from app.models.traverse.desk import TraverseModel
+
+            self._traverse = TraverseModel(
+                self.host,
+                self.queue,
+                self.history,
+                self.settings,
+                self.store,
+                self.session,
+                self.undo_list,
+                self,
+            )
+            self._traverse.notice.connect(self.notice)
+        return self._traverse
+
+    @property
+    def library(self) -> LibraryModel:
+        """Models imported and removed; made when it is first wanted."""
+        if self._library is None:
+            from app.models.library import LibraryModel
+
+            self._library = LibraryModel(self.host, self.queue, self._doings.did, self)
+            self._library.notice.connect(self.notice)
+        return self._library
+
+    @property
+    def upsampling(self) -> UpsampleModel:
+        """Pictures made large by an upsampler; made when it is first wanted."""
+        if self._upsampling is None:
+            from app.models.upsampling import UpsampleModel
+
+            self._upsampling = UpsampleModel(
+                self.queue, self.canvas, self.history, self.settings, self.session, self._enqueue, self
+            )
+            self._upsampling.notice.connect(self.notice)
+        return self._upsampling
+
+    @property
+    def edits(self) -> Edits:
+        """What the Edit room shows; made when it is first asked for."""
+        if self._edits is None:
+            from app.models.edit.edits import Edits
+
+            self._edits = Edits(self)
+            self._edits.notice.connect(self.notice)
+        return self._edits
+
     def model_info(self, name: str) -> ModelInfo | None:
         models = self._catalogue.models if self._catalogue is not None else ()
         return next((info for info in models if info.name == name), None)
 
-    def class_names(self, request: GenerateRequest) -> tuple[str, ...]:
+    def class_names(self, request: Request) -> tuple[str, ...]:
         """The class names of a request's model; empty if the model is not there."""
         info = self.model_info(request.model)
         return info.classes if info is not None else ()
@@ -158,16 +236,21 @@ class Studio(QObject):
             self.notice.emit(self.store.notice, "care", None)
         if (count := len(self._restored)) > 0:
             words = "The job that waited is" if count == 1 else f"The {count:,} jobs that waited are"
-            self._did(f"{words} back in the queue.", self._drop_restored, self._restore_jobs)
+            self._doings.did(f"{words} back in the queue.", self._drop_restored, self._restore_jobs)
 
     def shutdown(self, timeout_ms: int = 30_000) -> bool:
         """Keep everything, end the engine thread, close the store. False: see `EngineHost.shutdown`."""
         if self._closed:
             return True
         self._closed = True
+        self._doings.close()
         self.session.set("settings", self.settings.to_dict())
+        if self._traverse is not None:
+            self._traverse.close()
         self._keeper.close()
         ended = self.host.shutdown(timeout_ms)
+        if self._edits is not None:  # what the last job has finished is there now
+            self._edits.close()
         self.writer.close()
         self.history.close()
         self.session.close()
@@ -178,6 +261,7 @@ class Studio(QObject):
         values = self.session.get("settings", {})
         if isinstance(values, dict):
             self.settings.from_dict(values)
+            self._doings.absorb()
         self._requests_left = self.session.requests()
         self._restore_jobs()
 
@@ -202,7 +286,13 @@ class Studio(QObject):
             return None
         return self._enqueue(request, first)
 
-    def _enqueue(self, request: GenerateRequest, first: bool) -> int:
+    def make_like(self, request: GenerateRequest) -> int:
+        """Run a request and make the settings its own, but for the seed: the next ones differ."""
+        self.settings.apply_request(request)
+        self.settings.seed = RANDOM_SEED
+        return self._enqueue(request, first=False)
+
+    def _enqueue(self, request: Request, first: bool) -> int:
         self.live.follow()
         alone = self.queue.running is None and not self.queue.pending
         job_id = self.queue.add(request, first)
@@ -222,6 +312,10 @@ class Studio(QObject):
             self.generate()
         if self.queue.running or self.queue.pending or self._wanted:
             self.queue.set_forever(True)
+
+    def submit(self, request: Request, first: bool = False) -> int:
+        """Queue work of any room; what comes of it is heard from `queue`."""
+        return self.queue.add(request, first)
 
     def _renew(self, request: GenerateRequest, random_labels: bool) -> GenerateRequest:
         seed, labels = fresh_seed(), request.labels
@@ -274,7 +368,7 @@ class Studio(QObject):
         if job_id == self._editing:
             self.cancel_edit()
         self.live.forget(job_id)
-        self._did(
+        self._doings.did(
             "Removed from the queue.",
             lambda: self.queue.restore(job, position),
             lambda: self.queue.remove(job.id),
@@ -284,6 +378,9 @@ class Studio(QObject):
         """Put a pending job's settings beside the canvas; `commit_edit` gives them back to it."""
         job = self.queue.job(job_id)
         if job is None or job.ended or job == self.queue.running:
+            return False
+        if not isinstance(job.request, GenerateRequest):
+            self.room_wanted.emit(ROOMS.get(job.request.kind, "generate"))
             return False
         self.settings.apply_request(job.request)
         self._set_editing(job_id)
@@ -310,66 +407,87 @@ class Studio(QObject):
 
     def undo(self) -> Change | None:
         """Take back what was done last and say so; None if there is nothing."""
-        change = self.undo_list.undo()
-        if change is not None:
-            self.notice.emit(f"Undone: {_inside(change.words)}", "info", None)
-        return change
+        return self._doings.undo()
 
     def redo(self) -> Change | None:
         """Do again what was taken back last and say so; None if there is nothing."""
-        change = self.undo_list.redo()
-        if change is not None:
-            self.notice.emit(f"Done again: {_inside(change.words)}", "info", change)
-        return change
-
-    def _did(self, words: str, undo: Callable[[], object], redo: Callable[[], object]) -> None:
-        self.notice.emit(words, "info", self.undo_list.add(words, undo, redo))
+        return self._doings.redo()
 
     # --- verbs: settings
 
-    def apply_settings(self, request: GenerateRequest) -> None:
-        """Make the settings those of a request, with undo."""
-        before = self.settings.to_dict()
-        self.settings.apply_request(request)
-        self._did("Settings applied.", *self._settings_between(before))
+    def apply_settings(self, request: Request) -> None:
+        """Make the settings those of a request, with undo; shows the room of one of another kind."""
+        if not isinstance(request, GenerateRequest):
+            self.room_wanted.emit(ROOMS.get(request.kind, "generate"))
+            return
+        self._doings.change_settings("Settings applied.", lambda: self.settings.apply_request(request))
 
     def use_seed(self, seed: int) -> None:
         """Take over a seed only, with undo."""
-        before = self.settings.to_dict()
-        self.settings.seed = seed
-        self._did(f"Seed {seed} taken over.", *self._settings_between(before))
+        self._doings.change_settings(
+            f"Seed {seed} taken over.", lambda: self.settings.set_value("seed", seed)
+        )
 
-    def _settings_between(self, before: dict[str, Any]) -> tuple[Callable[[], object], Callable[[], object]]:
-        """What goes back to the settings `before`, and what comes again to those of now."""
-        after = self.settings.to_dict()
-        return (lambda: self.settings.from_dict(before)), (lambda: self.settings.from_dict(after))
+    def open_dropped_file(
+        self, path: Path | str, otherwise: Callable[[], bool] | None = None
+    ) -> RequestDiff | None:
+        """What applying the settings in a picture file would change; None (and a notice) if it has none.
 
-    @Slot(str, object)
-    def _on_put_back(self, words: str, before: dict[str, Any]) -> None:
-        """A row or a preset was reset: its button says what happened, so only Undo needs to know."""
-        self.undo_list.add(words, *self._settings_between(before))
-
-    def open_dropped_file(self, path: Path | str) -> RequestDiff | None:
-        """What applying the settings in a picture file would change; None (and a notice) if it has none."""
+        A picture without settings is first offered to `otherwise`, which says whether it took it.
+        """
         try:
             current = self.settings.to_dict()
             diff = read_dropped(Path(path), current)
             if names := self.class_names(diff.request):  # known only now that the model is
                 diff = read_dropped(Path(path), current, names)
         except EngineError as error:
-            self.notice.emit(error.message, "bad", None)
+            from engine.images import NoSettings
+
+            if not (isinstance(error, NoSettings) and otherwise is not None and otherwise()):
+                self.notice.emit(error.message, "bad", None)
             return None
         return diff
 
     # --- verbs: history
+
+    def star_records(self, ids: Sequence[int], on: bool) -> None:
+        """Star images, or take their stars away, with undo."""
+        changed = [id for id in ids if self.history.is_starred(id) != on]
+        if not changed:
+            return
+        self.history.star(changed, on)
+        count = len(changed)
+        many = f"{count:,} pictures starred." if on else f"{count:,} stars taken away."
+        words = many if count > 1 else "Starred." if on else "Star taken away."
+        self._doings.did(
+            words, lambda: self.history.star(changed, not on), lambda: self.history.star(changed, on)
+        )
 
     def show_record(self, record_id: int) -> bool:
         """Put an image of the history on the canvas, with its whole batch where that is still there."""
         return self._managed(lambda: self._recall.show(record_id))
 
     def apply_record(self, record_id: int) -> None:
-        """Make the settings those an image of the history was made with (double-click)."""
-        self._managed(lambda: self.apply_settings(self.history.request(record_id)))
+        """Make the settings those an image of the history was made with (double-click).
+
+        One that was upsampled has none of them: it is shown on the canvas.
+        """
+
+        def apply() -> None:
+            request = self.history.request(record_id)
+            if request.kind == "upsample":
+                self._recall.show(record_id)
+            else:
+                self.apply_settings(request)
+
+        self._managed(apply)
+
+    def edit_record(self, record_id: int) -> bool:
+        """Take an image of the history into the Edit room."""
+        if not self.edits.open_record(record_id):
+            return False
+        self.room_wanted.emit("edit")
+        return True
 
     def compare_records(self, left: int, right: int) -> bool:
         """Compare two images of the history on the canvas."""
@@ -390,7 +508,7 @@ class Studio(QObject):
             tokens[-1] = self.history.delete(ids)
 
         words = "Picture deleted." if count == 1 else f"{count:,} pictures deleted."
-        self._did(words, lambda: self.history.undo_delete(tokens[-1]), again)
+        self._doings.did(words, lambda: self.history.undo_delete(tokens[-1]), again)
 
     # --- verbs: files
 
@@ -432,6 +550,7 @@ class Studio(QObject):
         self.settings.set_catalogue(catalogue)
         self.canvas.set_catalogue(catalogue)
         self.history.set_catalogue(catalogue)
+        self._doings.absorb()  # what had to give way with a model is no change of a person's
         self.catalogue_changed.emit(catalogue)
         wanted, self._wanted = self._wanted, []
         if wanted:
@@ -451,15 +570,20 @@ class Studio(QObject):
         self._announcer.tell_failure(failure)
 
     @Slot(object, object)
-    def _keep(self, _job: Job, result: Result | None) -> None:
+    def _keep(self, _job: Job, result: Outcome | None) -> None:
         """What is finished goes into the history, of a stopped job, too."""
-        if result is not None:
+        if isinstance(result, Result):
             with contextlib.suppress(EngineError):  # the history has said what and keeps it in memory
                 self.history.add_result(result, self.class_names(result.request))
+        elif isinstance(result, Encoding):
+            if self._edits is None:  # left over from the last time: the room has not been entered
+                self.edits.encode.take_in(result)
+        elif result is not None and result.request.kind == "upsample":
+            self.upsampling.keep(result)
 
     @Slot(object, object)
-    def _on_history_added(self, result: Result, ids: list[int]) -> None:
-        if result is self.canvas.result:
+    def _on_history_added(self, source: object, ids: list[int]) -> None:
+        if source is self.canvas.result:
             self.canvas.set_record_ids(ids)
 
     @Slot()
@@ -470,7 +594,7 @@ class Studio(QObject):
     @Slot()
     def _refresh_stale(self) -> None:
         request = self.canvas.request
-        self.canvas.set_stale(request is not None and not self.settings.matches(request))
+        self.canvas.set_stale(isinstance(request, GenerateRequest) and not self.settings.matches(request))
 
     # --- inside
 
@@ -495,8 +619,3 @@ class Studio(QObject):
         if job_id != self._editing:
             self._editing = job_id
             self.editing_changed.emit(job_id)
-
-
-def _inside(words: str) -> str:
-    """A sentence as part of another."""
-    return words[:1].lower() + words[1:]

@@ -9,7 +9,7 @@ from app.failure import Failure
 from app.models.queue import Job, QueueModel
 from app.models.settings import GenerateSettings
 from app.models.status import StatusModel
-from engine.messages import Loading, Notice, Progress, WarmUp
+from engine.messages import GenerateRequest, Loading, Notice, Progress, WarmUp
 
 __all__ = ["IdleLoader"]
 
@@ -74,7 +74,8 @@ class IdleLoader(QObject):
     @Slot(object, object)
     def _on_progress(self, job: Job, event: Progress | Loading | Notice) -> None:
         if isinstance(event, Loading) and event.fraction >= 1.0:
-            self._last = WarmUp(job.request.model, job.request.device, job.request.precision)
+            if isinstance(job.request, GenerateRequest):
+                self._last = WarmUp(job.request.model, job.request.device, job.request.precision)
             self._show(job.request.model)
 
     def _show(self, model: str) -> None:

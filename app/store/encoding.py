@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from engine.messages import Pictures, Result, StepFrame
+from app.store.making import Making, listing
+from engine.messages import Pictures, StepFrame
 
 __all__ = ["THUMBNAIL", "EncodedImage", "EncodedResult", "decode_png", "encode_result", "unpack_steps"]
 
@@ -29,25 +30,30 @@ class EncodedImage:
 
 @dataclass(frozen=True)
 class EncodedResult:
-    result: Result
+    making: Making
     uuid: str
     created: datetime
     images: tuple[EncodedImage, ...]
 
 
-def encode_result(result: Result) -> EncodedResult:
-    """All that is slow about keeping `result`."""
+def encode_result(making: Making, label_names: Sequence[str] = ()) -> EncodedResult:
+    """All that is slow about keeping pictures. `label_names` are the classes of their model."""
     from engine.images import SavedSettings, encode_png  # NumPy and Pillow can wait for the first result
 
     images = []
-    for i in range(result.pictures.count):
-        picture = result.pictures.one(i)
-        saved = SavedSettings(result.request, i, result.provenance)
-        frames, steps = _pack_steps(result.steps, i, picture)
+    for i in range(making.pictures.count):
+        picture = making.pictures.one(i)
+        saved = None
+        if making.saved is not None:
+            saved = making.saved(i)
+        elif making.provenance is not None:
+            words = listing(making.request, i, label_names).label_name
+            saved = SavedSettings.alone(making.request, i, making.provenance, words)
+        frames, steps = _pack_steps(making.steps, i, picture)
         images.append(EncodedImage(encode_png(picture, saved), _thumbnail(picture), frames, steps))
     import uuid  # the start can do without
 
-    return EncodedResult(result, uuid.uuid4().hex, datetime.now(UTC), tuple(images))
+    return EncodedResult(making, uuid.uuid4().hex, datetime.now(UTC), tuple(images))
 
 
 def _thumbnail(picture: Pictures) -> bytes:

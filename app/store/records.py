@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from engine.errors import EngineError
-from engine.messages import GenerateRequest, Provenance
+from engine.messages import Provenance, Request
 
 __all__ = [
     "DamagedStore",
@@ -59,10 +59,11 @@ class Record:
     steps: int
     guidance: float
     spacing: str
-    seed: int  # of this very image
+    seed: int | None  # of this very image; None: none was drawn
     width: int
     height: int
     channels: int
+    kind: str = "generate"  # of the request: which task made it
     starred: bool = False
     note: str = ""
     thumbnail: bytes = field(default=b"", repr=False)  # PNG, at most 128 px; empty unless asked for
@@ -73,7 +74,7 @@ class Details:
     """All that is known of one image. `request` is that of the whole result."""
 
     record: Record
-    request: GenerateRequest
+    request: Request
     provenance: Provenance | None  # None: made before the history kept it
     evaluations: int | None
     evaluations_paper: int | None
@@ -97,13 +98,14 @@ class Facets:
     labels: tuple[tuple[str, int], ...] = ()  # class names
     solvers: tuple[tuple[str, int], ...] = ()
     starred: int = 0
+    kinds: tuple[tuple[str, int], ...] = ()  # kinds of request
 
 
 @dataclass(frozen=True)
 class Filter:
     """Which images to show; every condition given must hold.
 
-    `label` is a class name. `text` is looked for word by word, ignoring case, in model, class,
+    `kind` is that of the request. `label` is a class name. `text` is looked for word by word, ignoring case, in model, class,
     solver, seed and note. The dates are days of the person's own calendar, both included.
     """
 
@@ -114,12 +116,15 @@ class Filter:
     text: str = ""
     date_from: date | None = None
     date_to: date | None = None
+    kind: str | None = None
 
     def sql(self) -> tuple[str, list[object]]:
         """The condition on the table `images`, and its parameters."""
         where: list[str] = ["deleted_at IS NULL"]
         values: list[object] = []
-        for column, value in (("model", self.model), ("label_name", self.label), ("solver", self.solver)):
+        for column, value in (
+            ("model", self.model), ("label_name", self.label), ("solver", self.solver), ("kind", self.kind)
+        ):  # fmt: skip
             if value is not None:
                 where.append(f"{column} = ?")
                 values.append(value)

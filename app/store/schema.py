@@ -113,13 +113,66 @@ CREATE INDEX steps_size ON steps (image_id, bytes);
 CREATE INDEX images_trash ON images (deleted_at) WHERE deleted_at IS NOT NULL;
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+# Pictures of every task are kept, not only generated ones. Each part of the program that keeps
+# something of its own has its tables here; what they mean is said in its module.
+_VERSION_3 = """
+ALTER TABLE images ADD COLUMN kind TEXT NOT NULL DEFAULT 'generate';
+CREATE INDEX images_kind ON images (kind, job_id DESC, position) WHERE deleted_at IS NULL;
+CREATE TABLE shelf (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    created TEXT NOT NULL,
+    model TEXT NOT NULL,
+    source TEXT NOT NULL,
+    label TEXT NOT NULL,
+    guidance REAL NOT NULL,
+    name TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    starred INTEGER NOT NULL DEFAULT 0,
+    thumbnail BLOB NOT NULL,
+    deleted_at TEXT
+);
+CREATE TABLE walks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    changed TEXT NOT NULL,
+    name TEXT NOT NULL,
+    data TEXT NOT NULL,
+    deleted_at TEXT
+);
+CREATE TABLE edit_sessions (
+    id TEXT PRIMARY KEY,
+    changed TEXT NOT NULL,
+    model TEXT NOT NULL,
+    name TEXT NOT NULL,
+    current TEXT NOT NULL,
+    deleted_at TEXT
+);
+CREATE TABLE edits (
+    id TEXT PRIMARY KEY,
+    session TEXT NOT NULL REFERENCES edit_sessions(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    parent TEXT,
+    name TEXT NOT NULL,
+    data TEXT NOT NULL,
+    deleted_at TEXT
+);
+CREATE INDEX edits_session ON edits (session, position);
+CREATE TABLE directions (
+    id TEXT PRIMARY KEY,
+    created TEXT NOT NULL,
+    model TEXT NOT NULL,
+    name TEXT NOT NULL,
+    data TEXT NOT NULL,
+    deleted_at TEXT
+);
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
 def search_words(model: str, label_name: str, solver: str, seed: int, note: str) -> str:
     """What a text filter looks into: folded once when written instead of at every search."""
-    return "\n".join((model, label_name, solver, str(seed), note)).casefold()
+    return "\n".join((model, label_name, solver, str(seed) if seed >= 0 else "", note)).casefold()
 
 
 def migrate(connection: sqlite3.Connection, to: int = SCHEMA_VERSION) -> None:

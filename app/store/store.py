@@ -18,35 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from app.store.encoding import EncodedResult, decode_png, encode_result, unpack_steps
+from app.store.making import Making, listing
 from app.store.opening import connect, explain, mark_open
 from app.store.records import DamagedStore, Details, Facets, Filter, Record, StoreError, Undo, timestamp
+from app.store.rows import COLUMNS, THUMBNAIL, read_provenance, read_request, record_of, together
 from app.store.schema import search_words
-from engine.errors import BadRequest
-from engine.messages import (
-    GenerateRequest,
-    Pictures,
-    Provenance,
-    Result,
-    StepFrame,
-    request_from_json,
-    request_to_json,
-)
+from engine.messages import GenerateRequest, Pictures, Request, Result, StepFrame, request_to_json
 
 __all__ = ["STEP_LIMIT", "Store"]
 
 STEP_LIMIT = 512 * 2**20  # bytes of filmstrips; beyond it the oldest are dropped, the images stay
 
 _EVERYTHING = Filter()
-# Columns that are fields of a Record under the same name.
-_PLAIN = (
-    *("model", "label", "label_name", "solver", "steps", "guidance", "spacing", "seed"),
-    *("width", "height", "channels"),
-)
-_COLUMNS = (
-    "id, (SELECT uuid FROM jobs WHERE jobs.id = job_id), job_id, position, created, "
-    f"{', '.join(_PLAIN)}, starred, note"
-)
-_THUMBNAIL = ", (SELECT thumbnail FROM pixels WHERE image_id = images.id)"
 _AMONG = "id IN (SELECT value FROM json_each(?))"  # one parameter however many ids
 _ORDER = "ORDER BY job_id DESC, position"
 
@@ -80,56 +63,45 @@ class Store:
 
         `label_names` are the class names of the result's model. Returns the images' ids.
         """
-        return self.add_encoded(encode_result(result), label_names)
+        return self.add_making(Making.of(result), label_names)
+
+    def add_making(self, making: Making, label_names: Sequence[str] = ()) -> list[int]:
+        """Keep pictures of any task; see `add_result`."""
+        return self.add_encoded(encode_result(making, label_names), label_names)
 
     def add_encoded(self, encoded: EncodedResult, label_names: Sequence[str] = ()) -> list[int]:
-        """`add_result` for a result that was encoded elsewhere."""
-        result, request = encoded.result, encoded.result.request
+        """`add_making` for pictures that were encoded elsewhere."""
+        making = encoded.making
         created = timestamp(encoded.created)
         ids: list[int] = []
-        with self._transaction("keep the result in the history") as connection:
+        with self.transaction("keep the result in the history") as connection:
             job = connection.execute(
                 "INSERT INTO jobs (uuid, created, request, provenance, evaluations, evaluations_paper,"
                 " seconds, notices) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     encoded.uuid,
                     created,
-                    request_to_json(request),
-                    json.dumps(dataclasses.asdict(result.provenance)),
-                    result.evaluations,
-                    result.evaluations_paper,
-                    result.seconds,
-                    json.dumps(result.notices),
+                    request_to_json(making.request),
+                    None if making.provenance is None else json.dumps(dataclasses.asdict(making.provenance)),
+                    making.evaluations,
+                    making.evaluations_paper,
+                    making.seconds,
+                    json.dumps(making.notices),
                 ),
             ).lastrowid
-            for i, (label, seed) in enumerate(zip(request.labels, request.seeds, strict=True)):
-                if i == len(encoded.images):  # stopped early: the rest was never made
-                    break
-                name = _label_name(label, label_names)
-                row = connection.execute(
-                    "INSERT INTO images (job_id, position, created, model, label, label_name, solver,"
+            size = (making.pictures.width, making.pictures.height, making.pictures.channels)
+            for i in range(len(encoded.images)):  # of a job that was stopped, the rest was never made
+                row = listing(making.request, i, label_names)
+                listed = (row.model, row.label, row.label_name, row.solver, row.steps, row.guidance)
+                words = search_words(row.model, row.label_name, row.solver, row.seed, "")
+                id_ = connection.execute(
+                    "INSERT INTO images (job_id, position, created, kind, model, label, label_name, solver,"
                     " steps, guidance, spacing, seed, width, height, channels, words)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        job,
-                        i,
-                        created,
-                        request.model,
-                        label,
-                        name,
-                        request.solver,
-                        request.steps,
-                        request.guidance,
-                        request.spacing,
-                        seed,
-                        result.pictures.width,
-                        result.pictures.height,
-                        result.pictures.channels,
-                        search_words(request.model, name, request.solver, seed, ""),
-                    ),
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (job, i, created, row.kind, *listed, row.spacing, row.seed, *size, words),
                 ).lastrowid
-                assert row is not None
-                ids.append(row)
+                assert id_ is not None
+                ids.append(id_)
             connection.executemany(
                 "INSERT INTO pixels (image_id, thumbnail, png) VALUES (?, ?, ?)",
                 ((id_, image.thumbnail, image.png) for id_, image in zip(ids, encoded.images, strict=True)),
@@ -151,7 +123,7 @@ class Store:
     def _drop_old_steps(self) -> None:
         if self.step_bytes() <= self._step_limit:
             return
-        with self._transaction("drop old filmstrips") as connection:
+        with self.transaction("drop old filmstrips") as connection:
             total = self._step_bytes = self._number("SELECT coalesce(sum(bytes), 0) FROM steps")
             last = None
             # Down to four fifths, so that this is not done again for every result.
@@ -199,14 +171,20 @@ class Store:
 
         def values_of(column: str) -> tuple[tuple[str, int], ...]:
             return tuple(
-                self._rows(
+                self.rows(
                     f"SELECT {column}, count(*) FROM images WHERE deleted_at IS NULL AND {column} != ''"
                     f" GROUP BY {column} ORDER BY count(*) DESC, {column}"
                 )
             )
 
         starred = self.count(Filter(starred=True))
-        return Facets(values_of("model"), values_of("label_name"), values_of("solver"), starred)
+        return Facets(
+            models=values_of("model"),
+            labels=values_of("label_name"),
+            solvers=values_of("solver"),
+            kinds=values_of("kind"),
+            starred=starred,
+        )
 
     def png(self, id: int) -> bytes:
         """The image as a PNG file with its settings in it."""
@@ -216,7 +194,7 @@ class Store:
     def thumbnails(self, ids: Sequence[int]) -> dict[int, bytes]:
         """PNG thumbnails by id, at most 128 px; ids that are gone are left out."""
         return dict(
-            self._rows(
+            self.rows(
                 "SELECT image_id, thumbnail FROM pixels WHERE image_id IN (SELECT value FROM json_each(?))",
                 [json.dumps(list(ids))],
             )
@@ -235,7 +213,7 @@ class Store:
 
     def steps_of(self, id: int) -> tuple[StepFrame, ...]:
         """The filmstrip of one image, a picture a frame; empty if it was dropped or never kept."""
-        found = self._rows(
+        found = self.rows(
             "SELECT frames, data, width, height, channels FROM steps"
             " JOIN images ON images.id = image_id WHERE image_id = ?",
             [id],
@@ -257,20 +235,20 @@ class Store:
         )
         return Details(
             record,
-            _read_request(request),
-            _read_provenance(provenance),
+            read_request(request),
+            read_provenance(provenance),
             evaluations,
             paper,
             seconds,
             tuple(json.loads(notices)),
         )
 
-    def request(self, id: int) -> GenerateRequest:
+    def request(self, id: int) -> Request:
         """The request of the whole result an image belongs to."""
         text = self._one("SELECT request FROM jobs WHERE id = (SELECT job_id FROM images WHERE id = ?)", id)[
             0
         ]
-        return _read_request(text)
+        return read_request(text)
 
     def ids_of_result(self, id: int) -> list[int]:
         """The ids of all images of the result that `id` belongs to, in order, but those in the trash."""
@@ -278,7 +256,7 @@ class Store:
 
     def _images_of_result(self, id: int) -> list[Any]:
         """(id, position) of each."""
-        return self._rows(
+        return self.rows(
             "SELECT id, position FROM images WHERE deleted_at IS NULL"
             " AND job_id = (SELECT job_id FROM images WHERE id = ?) ORDER BY position",
             [id],
@@ -287,22 +265,25 @@ class Store:
     def result(self, id: int) -> Result | None:
         """The whole result an image belongs to, as it was finished, to show it on the canvas again.
 
-        None if some of its images are gone or it is older than the record of its provenance.
+        None if some of its images are gone, if it is older than the record of its provenance, or
+        of another task than making pictures from noise.
         """
         details = self.details(id)
+        request = details.request
         rows = self._images_of_result(id)
         ids = [row[0] for row in rows]
-        if not ids or details.provenance is None or [row[1] for row in rows] != list(range(len(ids))):
+        whole = bool(ids) and [row[1] for row in rows] == list(range(len(ids)))
+        if not whole or details.provenance is None or not isinstance(request, GenerateRequest):
             return None
         strips = [self.steps_of(one) for one in ids]
-        whole = len({tuple((f.step, f.t, f.evaluations) for f in strip) for strip in strips}) == 1
+        alike = len({tuple((f.step, f.t, f.evaluations) for f in strip) for strip in strips}) == 1
         steps = tuple(
-            dataclasses.replace(frames[0], pictures=_together([frame.pictures for frame in frames]))
-            for frames in (zip(*strips, strict=True) if whole else ())
+            dataclasses.replace(frames[0], pictures=together([frame.pictures for frame in frames]))
+            for frames in (zip(*strips, strict=True) if alike else ())
         )
         return Result(
-            request=details.request,
-            pictures=_together([self.pictures(one) for one in ids]),
+            request=request,
+            pictures=together([self.pictures(one) for one in ids]),
             steps=steps,
             evaluations=details.evaluations or 0,
             evaluations_paper=details.evaluations_paper or 0,
@@ -314,7 +295,7 @@ class Store:
     # --- changing --------------------------------------------------------------------------
 
     def star(self, ids: Sequence[int], on: bool = True) -> None:
-        with self._transaction("change the star") as connection:
+        with self.transaction("change the star") as connection:
             connection.execute(
                 f"UPDATE images SET starred = ? WHERE {_AMONG}", (int(on), json.dumps(list(ids)))
             )
@@ -322,7 +303,7 @@ class Store:
     def note(self, id: int, text: str) -> None:
         """Write a person's own words beside an image; the text filter finds them."""
         text = text.encode("utf-8", "replace").decode()  # half an emoji can be pasted, not kept
-        with self._transaction("keep the note") as connection:
+        with self.transaction("keep the note") as connection:
             connection.execute(
                 "UPDATE images SET note = ?, words = search_words(model, label_name, solver, seed, ?)"
                 " WHERE id = ?",
@@ -332,7 +313,7 @@ class Store:
     def delete(self, ids: Sequence[int]) -> Undo:
         """Put images into the trash. The answer brings back exactly those this call put there."""
         now = timestamp(datetime.now(UTC))
-        with self._transaction("delete") as connection:
+        with self.transaction("delete") as connection:
             rows = connection.execute(
                 f"UPDATE images SET deleted_at = ? WHERE deleted_at IS NULL AND {_AMONG} RETURNING id",
                 (now, json.dumps(list(ids))),
@@ -341,7 +322,7 @@ class Store:
 
     def undo(self, token: Undo) -> list[int]:
         """Take a deletion back. Returns the ids that were still in the trash."""
-        with self._transaction("undo the deletion") as connection:
+        with self.transaction("undo the deletion") as connection:
             rows = connection.execute(
                 f"UPDATE images SET deleted_at = NULL WHERE deleted_at = ? AND {_AMONG} RETURNING id",
                 (token.deleted_at, json.dumps(list(token.ids))),
@@ -351,7 +332,7 @@ class Store:
     def purge(self, older_than: timedelta = timedelta(days=30)) -> int:
         """Remove for good what has been in the trash for longer than that; returns how many."""
         before = timestamp(datetime.now(UTC) - older_than)
-        with self._transaction("empty the trash") as connection:
+        with self.transaction("empty the trash") as connection:
             gone = connection.execute("DELETE FROM images WHERE deleted_at <= ?", (before,)).rowcount
             if gone:
                 connection.execute("DELETE FROM jobs WHERE id NOT IN (SELECT job_id FROM images)")
@@ -365,7 +346,7 @@ class Store:
 
     def get_setting(self, key: str, default: Any = None) -> Any:
         """A value kept by `set_setting`, or `default` if there is none that can be read."""
-        found = self._rows("SELECT value FROM settings WHERE key = ?", [f"app/{key}"])
+        found = self.rows("SELECT value FROM settings WHERE key = ?", [f"app/{key}"])
         with suppress(ValueError):
             return json.loads(found[0][0]) if found else default
         return default
@@ -373,7 +354,7 @@ class Store:
     def set_setting(self, key: str, value: Any) -> None:
         """Keep `value`, anything JSON can hold."""
         text = json.dumps(value)
-        with self._transaction("keep the settings") as connection:
+        with self.transaction("keep the settings") as connection:
             connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (f"app/{key}", text))
 
     def total_bytes(self) -> int:
@@ -400,7 +381,11 @@ class Store:
             raise plain from error
 
     @contextmanager
-    def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
+    def transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """A change of the file: all of it or, with a `StoreError` ("Couldn't `doing`: ..."), nothing.
+
+        For the modules beside this one that keep tables of their own, like `rows`.
+        """
         with self._plainly(doing):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -411,71 +396,24 @@ class Store:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
+        """What a query finds; a `StoreError` if the file can't be read."""
         with self._plainly("read the history"):
             return self._connection.execute(sql, tuple(values)).fetchall()
 
     def _one(self, sql: str, id: int) -> Any:
-        rows = self._rows(sql, [id])
+        rows = self.rows(sql, [id])
         if not rows:
             raise _gone(id)
         return rows[0]
 
     def _number(self, sql: str, values: Sequence[object] = ()) -> int:
-        return int(self._rows(sql, values)[0][0])
+        return int(self.rows(sql, values)[0][0])
 
     def _records(self, rest: str, values: Sequence[object], *, thumbnails: bool) -> list[Record]:
-        extra = _THUMBNAIL if thumbnails else ""
-        return [_record(row) for row in self._rows(f"SELECT {_COLUMNS}{extra} FROM images {rest}", values)]
-
-
-def _record(row: Sequence[Any]) -> Record:
-    return Record(
-        id=row[0],
-        job=row[1],
-        place=(-row[2], row[3]),
-        index=row[3],
-        created=datetime.fromisoformat(row[4]).astimezone(UTC),
-        starred=bool(row[16]),
-        note=row[17],
-        thumbnail=row[18] if len(row) > 18 else b"",
-        **dict(zip(_PLAIN, row[5:16], strict=True)),
-    )
-
-
-def _label_name(label: int | None, names: Sequence[str]) -> str:
-    if label is None:
-        return ""
-    return names[label] if label < len(names) else f"Class {label}"
-
-
-def _together(pictures: Sequence[Pictures]) -> Pictures:
-    return dataclasses.replace(pictures[0], count=len(pictures), data=b"".join(one.data for one in pictures))
+        extra = THUMBNAIL if thumbnails else ""
+        return [record_of(row) for row in self.rows(f"SELECT {COLUMNS}{extra} FROM images {rest}", values)]
 
 
 def _gone(id: int) -> StoreError:
     return StoreError(f"Image {id} is no longer in the history. It was removed for good.")
-
-
-def _read_request(text: str) -> GenerateRequest:
-    try:
-        request = request_from_json(text)
-        if isinstance(request, GenerateRequest):
-            return request
-        raise BadRequest(f"It is a request of kind {request.kind!r}.")
-    except BadRequest as error:
-        raise StoreError(
-            "Couldn't read the settings of this image; the picture itself is untouched. "
-            "A newer version of the program may have made it.",
-            details=error.message,
-        ) from error
-
-
-def _read_provenance(text: str | None) -> Provenance | None:
-    if text is None:
-        return None
-    try:
-        data = json.loads(text)
-        return Provenance(**{**data, "batches": tuple(data["batches"])})
-    except (ValueError, TypeError, KeyError):  # kept by a version that knew it otherwise
-        return None

@@ -16,6 +16,7 @@ from app.views.compare import ComparePanel
 from app.views.details import DetailsPanel, facts_of_result
 from app.views.fields import icon_button
 from app.views.filmstrip import Filmstrip
+from app.views.gallery import Gallery
 from app.views.help import describe
 from app.views.image_grid import ImageGrid
 from app.views.image_view import ImageView, LargePreview
@@ -23,10 +24,10 @@ from app.views.picture_images import to_image
 from app.views.step_player import StepPlayer
 from app.views.words import class_name, counted, plural, seconds
 from app.views.zoom_view import ZoomView
-from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from app.views.dialogs import ExportStepsDialog, SaveDialog
+    from app.views.upsample_dialog import UpsampleDialog
 
 __all__ = ["CanvasPanel"]
 
@@ -39,8 +40,8 @@ class CanvasPanel(QWidget):
 
     What its keys do is also here as methods, for menus and the command palette: `fit`,
     `actual_pixels`, `show_grid`, `show_single`, `toggle_compare`, `toggle_difference`,
-    `toggle_preview`, `toggle_details`, `play_steps`, `toggle_star`, `delete_selected`, `save`, `export_steps`,
-    `go_back`.
+    `toggle_preview`, `toggle_details`, `play_steps`, `toggle_star`, `delete_selected`, `save`, `upsample`,
+    `export_steps`, `go_back`.
     """
 
     def __init__(self, studio: Studio) -> None:
@@ -52,8 +53,10 @@ class CanvasPanel(QWidget):
         self._canvas = studio.canvas
         self._save_dialog: SaveDialog | None = None
         self._export_dialog: ExportStepsDialog | None = None
+        self.upsampling: UpsampleDialog | None = None
         self._preview: LargePreview | None = None
-        self.empty = EmptyPage()
+        self.gallery = Gallery(studio)
+        self.empty = EmptyPage(self.gallery)
         self.failed = FailedPage()
         self.grid = ImageGrid(self._canvas.picture, self.caption)
         self.single = ImageView()
@@ -132,7 +135,9 @@ class CanvasPanel(QWidget):
         canvas.compare_changed.connect(self._refresh)
         canvas.pinned_changed.connect(self._refresh)
         self._studio.catalogue_changed.connect(self._offer_first)
+        self._studio.catalogue_changed.connect(self._refresh)
         self.empty.tried.connect(self.generate_first)
+        self.gallery.chosen.connect(self._studio.make_like)
         self.failed.retried.connect(self._studio.retry)
         self.grid.selected.connect(canvas.select)
         self.grid.opened.connect(self._open)
@@ -249,11 +254,27 @@ class CanvasPanel(QWidget):
         self._save_dialog = SaveDialog.for_canvas(self._studio, self)
         self._save_dialog.open()
 
+    def upsample(self) -> None:
+        """Ask how the pictures are to be made large; does nothing where no upsampler goes with them."""
+        if self._can_upsample():
+            from app.views.upsample_dialog import UpsampleDialog
+
+            self.upsampling = UpsampleDialog.for_canvas(self._studio, self)
+            if self.upsampling is not None:
+                self.upsampling.open()
+
+    def _can_upsample(self) -> bool:
+        request = self._canvas.request
+        if request is None or request.kind != "generate" or not self._canvas.kept:
+            return False
+        info = self._studio.model_info(request.model)
+        return self._canvas.result is not None and info is not None and info.upsampler is not None
+
     def export_steps(self) -> None:
         """Ask how and where to save the steps as an animation."""
         from app.views.dialogs import ExportStepsDialog
 
-        if self._canvas.steps:
+        if self._canvas.steps and self._canvas.result is not None:
             self._export_dialog = ExportStepsDialog(self._studio, self)
             self._export_dialog.open()
 
@@ -272,13 +293,7 @@ class CanvasPanel(QWidget):
         """Star the selected picture in the history, or take its star away."""
         if (record_id := self._record_id()) is None:
             return
-        try:
-            starred = self._studio.history.details(record_id).record.starred
-            self._studio.history.star([record_id], not starred)
-        except EngineError as error:
-            self._studio.notice.emit(error.message, "bad", None)
-            return
-        self._studio.notice.emit("Star taken away." if starred else "Starred.", "info", None)
+        self._studio.star_records([record_id], not self._studio.history.is_starred(record_id))
 
     def delete_selected(self) -> None:
         """Delete the selected picture from the history, with undo."""
@@ -317,6 +332,12 @@ class CanvasPanel(QWidget):
         name = info.classes[first_class(info.classes)].lower() if info and info.classes else "image"
         thing = plural(name) if len(name) <= _LONG_NAME else "images of a class"
         self.empty.offer(f"Generate {_FIRST_COUNT} {thing}")
+        first = self._studio.history.is_empty()
+        if first:
+            self.gallery.refresh()
+        else:
+            self.gallery.hide()
+        self.empty.greet(first)
 
     def _show_batch(self) -> None:
         canvas = self._canvas
@@ -353,11 +374,17 @@ class CanvasPanel(QWidget):
 
     def _show_step(self) -> None:
         canvas = self._canvas
-        result = canvas.result
+        result, steps = canvas.result, canvas.steps
+        final = result.pictures if result is not None else None
+        to_come = 0
+        if canvas.busy and steps:
+            final, to_come = canvas.live_pictures, canvas.progress.steps - steps[-1].step
         self.filmstrip.set_frames(
-            canvas.steps, result.pictures if result is not None else None, max(0, canvas.selected)
+            steps, final, max(0, canvas.selected), live=canvas.busy, to_come=max(0, to_come)
         )
         self.filmstrip.set_shown(canvas.shown_step)
+        self.filmstrip.setEnabled(bool(steps))
+        self.play.setEnabled(bool(steps))
         self._refresh_line()
 
     def _scrubbed(self, _position: int) -> None:
@@ -391,8 +418,6 @@ class CanvasPanel(QWidget):
         pictures = page in (self.grid, self.single)
         # The strip keeps its place while a job runs, so that nothing jumps when the steps come.
         self.filmstrip.setVisible(pictures and (bool(canvas.steps) or canvas.busy))
-        self.filmstrip.setEnabled(bool(canvas.steps))
-        self.play.setEnabled(bool(canvas.steps))
         self.stale.setVisible(canvas.stale and page is not self.empty)
         self.buttons["show_grid"].setChecked(page is self.grid)
         self.buttons["show_single"].setChecked(page is self.single)
@@ -407,10 +432,11 @@ class CanvasPanel(QWidget):
             ("toggle_compare", comparable),
             ("toggle_difference", comparable),
             ("save", canvas.kept > 0),
-            ("export_steps", bool(canvas.steps)),
+            ("export_steps", bool(canvas.steps) and canvas.result is not None),
             ("toggle_details", canvas.count > 0),
         ):
             self.buttons[name].setEnabled(enabled)
+        self.buttons["upsample"].setVisible(self._can_upsample())
         self._show_zoom()
         self._show_progress()
         self._show_details()

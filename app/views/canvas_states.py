@@ -5,11 +5,13 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QFrame,
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -71,21 +73,32 @@ class _NoiseToBoot(QWidget):
                     painter.fillRect(QRectF(left, row * side, side, side), colour)
 
 
+_WORDS = (
+    "Choose what to make on the left and press Generate. The pictures appear here while they come out of the "
+    "noise, and afterwards you can look back at every step."
+)
+_FIRST_WORDS = (
+    "These were made here, from nothing but noise. Click one to make more like it, or choose what to make on "
+    "the left and press Generate."
+)
+
+
 class EmptyPage(QWidget):
-    """Nothing yet: what the canvas is for, one thing to try, and a button that does it."""
+    """Nothing yet: what the canvas is for, one thing to try, and a button that does it.
+
+    With a `gallery` (at the very first start) its pictures stand where a drawing stands otherwise.
+    """
 
     tried = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, gallery: QWidget) -> None:
         super().__init__()
+        self._gallery = gallery
         self.setProperty("panel", "ground")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         title = QLabel("Pictures out of noise")
         title.setProperty("role", "hero")
-        self.text = QLabel(
-            "Choose what to make on the left and press Generate. The pictures appear here while they "
-            "come out of the noise, and afterwards you can look back at every step."
-        )
+        self.text = QLabel(_WORDS)
         self.text.setProperty("role", "quiet")
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -96,11 +109,14 @@ class EmptyPage(QWidget):
         self.button.clicked.connect(self.tried)
         hint = QLabel("or press Ctrl+Enter for the settings as they are")
         hint.setProperty("role", "caption")
-        column = QVBoxLayout(self)
+        inside = QWidget()
+        inside.setProperty("panel", "plain")
+        column = QVBoxLayout(inside)
         column.setContentsMargins(24, 24, 24, 24)
         column.setSpacing(tokens.GAP_LARGE)
         column.addStretch(3)
-        top: tuple[QWidget, ...] = (_NoiseToBoot(), title)
+        self.drawing = _NoiseToBoot()
+        top: tuple[QWidget, ...] = (self.drawing, title)
         for widget in top:
             column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
         row = QHBoxLayout()
@@ -108,10 +124,26 @@ class EmptyPage(QWidget):
         row.addWidget(self.text, 100)
         row.addStretch(1)
         column.addLayout(row)
+        column.addWidget(gallery)
         column.addSpacing(tokens.GAP)
         for widget in (self.button, hint):
             column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(4)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+    def greet(self, first: bool) -> None:
+        """Whether this is the first minute: pictures to make more of, instead of the drawing."""
+        shown = first and not self._gallery.isHidden()
+        self.drawing.setVisible(not shown)
+        self.text.setText(_FIRST_WORDS if shown else _WORDS)
 
     def offer(self, words: str) -> None:
         """What the button does, say "Generate 16 ankle boots"."""

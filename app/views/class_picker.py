@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QSize, QSortFilterProxyModel, Qt, Slot
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QStandardItem, QStandardItemModel
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt, Slot
+from PySide6.QtGui import QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QListView, QPushButton, QWidget
 
+from app.models.class_list import SPECIAL, ClassList
 from app.models.settings import GenerateSettings
 from app.views import icons, theme, tokens
 from app.views.fields import Row
@@ -17,14 +18,9 @@ from app.views.popup import Popup
 
 __all__ = ["ClassPicker"]
 
-_SPECIAL = {
-    "all": ("Every class", "Goes round the whole list, one class a picture."),
-    "random": ("Random", "Draws a class for each picture from its seed."),
-    "none": ("No class", "Leaves to the model what to draw."),
-}
 _CHIP_TEXT = 136  # widget pixels of a name; the tooltip has all of it
 _CHIPS = 6
-_PICK = Qt.ItemDataRole.UserRole
+_WIDE = 304  # widget pixels of the list where classes have synonyms
 
 
 class ClassPicker(Row):
@@ -53,7 +49,7 @@ class ClassPicker(Row):
         self.refresh()
 
     def say(self, value: Any) -> str:
-        return _SPECIAL[value][0] if value in _SPECIAL else str(value)
+        return SPECIAL[value][0] if value in SPECIAL else str(value)
 
     def show_value(self) -> None:
         info = self.settings.model_info
@@ -68,7 +64,7 @@ class ClassPicker(Row):
             self._add("This model has no classes", None)
             self.chips[0].setEnabled(False)
         elif isinstance(pick, str):
-            self._add(_SPECIAL[pick][0], None)
+            self._add(SPECIAL[pick][0], None)
         else:
             for number in pick[:_CHIPS]:
                 self._add(classes[number] if number < len(classes) else f"class {number}", number)
@@ -146,40 +142,29 @@ class _ClassPopup(Popup):
         self.search = QLineEdit()
         self.search.setPlaceholderText(f"Search {len(info.classes):,} classes")
         self.search.setClearButtonEnabled(False)
+        if info.synonyms:  # a name and what else it is called
+            self.search.setMinimumWidth(_WIDE)
         describe(
             self.search,
             "Search classes",
-            "Type part of a name. Down goes to the list, Enter takes the first.",
+            "Type part of a name or of a synonym. Down goes to the list, Enter takes the first.",
         )
-        self._model = QStandardItemModel(self)
-        for name in ("all", "random", *(("none",) if info.null_label else ())):
-            self._append(_SPECIAL[name][0], name, _SPECIAL[name][1])
-        for number, title in enumerate(info.classes):
-            self._append(title, number, f"Class {number} of {info.title}.")
-        self._found = QSortFilterProxyModel(self)
-        self._found.setSourceModel(self._model)
-        self._found.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.found = _Ticked(settings, info, self)
         self.list = QListView()
         self.list.setProperty("kind", "menu")
-        self.list.setModel(self._found)
+        self.list.setModel(self.found)
         self.list.setIconSize(QSize(tokens.ICON, tokens.ICON))
         self.list.setUniformItemSizes(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         describe(self.list, "Classes", "Enter or a click chooses a class and takes it out again.")
         self.column.addWidget(self.search)
         self.column.addWidget(self.list, 1)
-        self.search.textChanged.connect(self._found.setFilterFixedString)
+        self.search.textChanged.connect(self.found.search)
         self.search.installEventFilter(self)
         self.list.installEventFilter(self)
         self.list.clicked.connect(self._toggle)
-        self._mark()
-
-    def _append(self, title: str, pick: object, tip: str) -> None:
-        item = QStandardItem(title)
-        item.setData(pick, _PICK)
-        item.setToolTip(tip)
-        item.setEditable(False)
-        self._model.appendRow(item)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
@@ -187,10 +172,10 @@ class _ClassPopup(Popup):
             if watched is self.search and event.key() == Qt.Key.Key_Down:
                 self.list.setFocus(Qt.FocusReason.TabFocusReason)
                 if not self.list.currentIndex().isValid():
-                    self.list.setCurrentIndex(self._found.index(0, 0))
+                    self.list.setCurrentIndex(self.found.index(0))
                 return True
             if watched is self.search and enter:
-                self._toggle(self._found.index(0, 0))
+                self._toggle(self.found.index(0))
                 return True
             if watched is self.list and (enter or event.key() == Qt.Key.Key_Space):
                 self._toggle(self.list.currentIndex())
@@ -198,32 +183,19 @@ class _ClassPopup(Popup):
         return super().eventFilter(watched, event)
 
     @Slot(object)
-    def _toggle(self, index: Any) -> None:
-        if not index.isValid():
-            return
-        chosen = index.data(_PICK)
-        if isinstance(chosen, str):
-            self._settings.pick = chosen
+    def _toggle(self, index: QModelIndex) -> None:
+        if self.found.toggle(index.row()):
             self.close()
-            return
-        pick = self._settings.pick
-        numbers = list(pick) if isinstance(pick, tuple) else []
-        if chosen in numbers:
-            numbers.remove(chosen)
-        else:
-            numbers.append(chosen)
-        self._settings.pick = tuple(numbers) or "all"
-        self._mark()
 
-    def _mark(self) -> None:
-        """A tick before what is chosen; the others keep its room."""
-        pick = self._settings.pick
-        look = theme.current()
-        for row in range(self._model.rowCount()):
-            item = self._model.item(row)
-            chosen = item.data(_PICK)
-            on = chosen == pick if isinstance(chosen, str) else isinstance(pick, tuple) and chosen in pick
-            item.setIcon(icons.icon("check", "accent") if on else icons.blank())
-            item.setFont(look.font(weight=600 if on else 400))
-            state = "chosen" if on else "not chosen"
-            item.setData(f"{item.text()}, {state}", Qt.ItemDataRole.AccessibleTextRole)
+
+class _Ticked(ClassList):
+    """The list with a tick before what is chosen; the others keep its room."""
+
+    def data(
+        self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if role == Qt.ItemDataRole.DecorationRole:
+            return icons.icon("check", "accent") if super().data(index, self.ChosenRole) else icons.blank()
+        if role == Qt.ItemDataRole.FontRole:
+            return theme.current().font(weight=600 if super().data(index, self.ChosenRole) else 400)
+        return super().data(index, role)

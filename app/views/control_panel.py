@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
@@ -30,7 +32,11 @@ from app.views.fields import (
 )
 from app.views.help import describe
 from app.views.model_picker import ModelPicker
-from engine.messages import DEVICES, PRECISIONS, SPACINGS
+from app.views.partner_row import PartnerRow
+from engine.messages import DEVICES, PRECISIONS, SPACINGS, ModelInfo
+
+if TYPE_CHECKING:
+    from app.views.upsample_switch import UpsampleSwitch
 
 __all__ = ["ControlPanel", "GenerateButton", "SeedRow"]
 
@@ -198,6 +204,7 @@ class ControlPanel(QWidget):
         self.model = ModelPicker(settings)
         self.classes = ClassPicker(settings)
         self.guidance = NumberRow(settings, "guidance", "Guidance", 0, 8, step=0.1)
+        self.partner = PartnerRow(settings)
         self.preset = PresetRow(settings)
         self.steps = NumberRow(settings, "steps", "Steps", 1, 50)
         self.solver = ChoiceRow(settings, "solver", "Solver", self._solvers)
@@ -206,6 +213,7 @@ class ControlPanel(QWidget):
         self.summary.setWordWrap(True)
         self.seed = SeedRow(studio)
         self.count = NumberRow(settings, "count", "Count", 1, 64)
+        self.upsample: UpsampleSwitch | None = None
         self.fold = QPushButton("Advanced")
         self.fold.setProperty("kind", "fold")
         self.fold.setCheckable(True)
@@ -236,7 +244,7 @@ class ControlPanel(QWidget):
         self.rows: dict[str, Row] = {
             row.name: row
             for row in (
-                self.classes, self.guidance, self.preset, self.steps, self.solver, self.seed, self.count,
+                self.classes, self.guidance, self.partner, self.preset, self.steps, self.solver, self.seed, self.count,
                 self.spacing, self.analytic_first, self.denoise, self.t_end, self.device, self.precision,
             )
         }  # fmt: skip
@@ -263,6 +271,7 @@ class ControlPanel(QWidget):
         column.addWidget(self.model)
         column.addWidget(self.classes)
         column.addWidget(self.guidance)
+        column.addWidget(self.partner)
         column.addWidget(_rule())
         column.addWidget(self.preset)
         column.addWidget(self.steps)
@@ -271,6 +280,8 @@ class ControlPanel(QWidget):
         column.addWidget(_rule())
         column.addWidget(self.seed)
         column.addWidget(self.count)
+        self._below_count = QVBoxLayout()
+        column.addLayout(self._below_count)
         column.addWidget(_rule())
         column.addWidget(self.fold)
         column.addWidget(self.advanced)
@@ -389,7 +400,20 @@ class ControlPanel(QWidget):
             self.generate.setFocus()  # Qt would go on to the button beside it
         self.stop.setVisible(running)
         self.forever.setEnabled(not obstacle or studio.queue.forever)
-        self.guidance.setEnabled(info is None or info.null_label or settings.guidance != 0)
+        self._show_upsampling(info)
+        guides = info is None or info.null_label or bool(settings.partners())
+        self.guidance.setEnabled(guides or settings.guidance != 0)
+
+    def _show_upsampling(self, info: ModelInfo | None) -> None:
+        """The switch, built when a model is first chosen that an upsampler goes with."""
+        upsampler = self._studio.model_info(info.upsampler) if info is not None and info.upsampler else None
+        if self.upsample is None and upsampler is not None:
+            from app.views.upsample_switch import UpsampleSwitch
+
+            self.upsample = UpsampleSwitch(self._studio.upsampling)
+            self._below_count.addWidget(self.upsample)
+        if self.upsample is not None:
+            self.upsample.set_upsampler(upsampler)
 
     def _plan_text(self) -> str:
         settings = self._studio.settings

@@ -16,13 +16,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.models.canvas import ShownResult
+from app.models.facts import count_of, facts_of, kind_title
 from app.models.history import Details
 from app.models.studio import Studio
 from app.views import tokens
 from app.views.fields import icon_button
 from app.views.picture_images import to_image
-from app.views.words import class_name, counted, model_title, seconds, solver_title
-from engine.messages import Catalogue, GenerateRequest, Pictures, Provenance, Result
+from app.views.words import counted, seconds
+from engine.messages import Catalogue, Pictures, Provenance, Request
 
 __all__ = ["DetailsDialog", "DetailsPanel", "Section", "facts_of_details", "facts_of_result"]
 
@@ -36,15 +38,17 @@ class Section:
 
 
 def facts_of_result(
-    catalogue: Catalogue | None, request: GenerateRequest | None, result: Result | None, index: int
+    catalogue: Catalogue | None, request: Request | None, result: ShownResult | None, index: int
 ) -> list[Section]:
     """What is known of picture `index` on the canvas; `result` is None while it is being made."""
-    if request is None or index >= request.count:
+    if request is None or index >= count_of(request):
         return []
-    sections = [
-        _picture(catalogue, request, index, result.pictures if result is not None else None),
-        _settings(catalogue, request),
-    ]
+    more = []
+    if count_of(request) > 1:
+        more.append(("In its batch", f"{index + 1} of {count_of(request)}"))
+    if result is not None:
+        more.append(("Size", f"{result.pictures.width} × {result.pictures.height} px"))
+    sections = _asked(catalogue, request, index, more)
     if result is not None:
         counts = (result.evaluations, result.evaluations_paper, result.seconds)
         sections.append(_making(*counts, result.provenance, result.notices))
@@ -54,50 +58,36 @@ def facts_of_result(
 def facts_of_details(catalogue: Catalogue | None, details: Details) -> list[Section]:
     """The same of an image of the history."""
     record = details.record
-    picture = _picture(catalogue, details.request, record.index, None)
+    more = []
+    if (count := count_of(details.request)) > 1:
+        more.append(("In its batch", f"{record.index + 1} of {count}"))
     moment = record.created.astimezone().strftime("%Y-%m-%d %H:%M")
-    more = [("Size", f"{record.width} × {record.height} px"), ("Made", moment)]
+    more += [("Size", f"{record.width} × {record.height} px"), ("Made", moment)]
     if record.note:
         more.append(("Note", record.note))
     counts = (details.evaluations, details.evaluations_paper, details.seconds)
     return [
-        Section(picture.title, (*picture.facts, *more)),
-        _settings(catalogue, details.request),
+        *_asked(catalogue, details.request, record.index, more),
         _making(*counts, details.provenance, details.notices),
     ]
 
 
-def _picture(
-    catalogue: Catalogue | None, request: GenerateRequest, index: int, pictures: Pictures | None
-) -> Section:
-    facts = [("Seed", str(request.seeds[index]))]
-    if name := class_name(catalogue, request.model, request.labels[index]):
-        facts.insert(0, ("Class", name))
-    if request.count > 1:
-        facts.append(("In its batch", f"{index + 1} of {request.count}"))
-    if pictures is not None:
-        facts.append(("Size", f"{pictures.width} × {pictures.height} px"))
-    return Section("Picture", tuple(facts))
-
-
-def _settings(catalogue: Catalogue | None, request: GenerateRequest) -> Section:
-    facts = [
-        ("Model", model_title(catalogue, request.model)),
-        ("Solver", solver_title(catalogue, request.solver)),
-        ("Steps", str(request.steps)),
-        ("Spacing", request.spacing),
-        ("Guidance", f"{request.guidance:g}"),
-        ("Analytic first step", "on" if request.analytic_first else "off"),
-        ("Final denoising step", "on" if request.denoise else "off"),
-        ("End time", f"{request.t_end:g}"),
-        ("Device", request.device),
-        ("Precision", request.precision),
-    ]
-    if request.guidance_model is not None:
-        facts.insert(5, ("Guidance model", model_title(catalogue, request.guidance_model)))
-    if request.batch:
-        facts.append(("Batch", str(request.batch)))
-    return Section("Settings", tuple(facts))
+def _asked(
+    catalogue: Catalogue | None, request: Request, index: int, more: list[tuple[str, str]]
+) -> list[Section]:
+    """The picture's own facts, with `more` of them, and the settings it shares with its batch."""
+    own: list[tuple[str, str]] = []
+    shared: list[tuple[str, str]] = []
+    for name, value in facts_of(request, index, catalogue):
+        if name == "Class" and value != "none":
+            own.insert(0, (name, value))
+        elif name == "Seed":
+            own.append((name, value))
+        elif (name, value) not in (("Guidance model", "none"), ("Batch", "0"), ("Class", "none")):
+            shared.append((name, value))
+    if request.kind != "generate":
+        own.insert(0, ("Made by", kind_title(request.kind)))
+    return [Section("Picture", (*own, *more)), Section("Settings", tuple(shared))]
 
 
 def _on_threads(threads: int) -> str:

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.models.dropped import RequestDiff
-from app.models.saving import file_name
+from app.models.facts import file_name
 from app.models.studio import Studio
 from app.views import theme, tokens
 from app.views.fields import CalmSlider, Choice, Segments

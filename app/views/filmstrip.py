@@ -30,9 +30,10 @@ _CORNER = 24  # side of the button beside the caption
 
 
 class Filmstrip(QAbstractSlider):
-    """A slider whose positions are the steps of a finished image; the last is the image itself.
+    """A slider whose positions are the steps of an image; the last is the image itself.
 
-    `set_frames` gives it the steps to show, `set_dots` shows how far a running job is instead.
+    `set_frames` gives it the steps to show; of an image that is still being made those so far, with
+    blank places for those to come. `set_dots` shows how far a job is that has none to show yet.
     Left and Right move by a step, Home and End to the ends; press or drag anywhere to scrub.
     """
 
@@ -41,6 +42,8 @@ class Filmstrip(QAbstractSlider):
         self._frames: tuple[StepFrame, ...] = ()
         self._final: Pictures | None = None
         self._index = 0
+        self._live = False
+        self._to_come = 0
         self._images: dict[int, QImage] = {}
         self._dots = (0, 0)
         self._hovered = -1
@@ -71,22 +74,37 @@ class Filmstrip(QAbstractSlider):
 
     # --- what is shown ---
 
-    def set_frames(self, frames: tuple[StepFrame, ...], final: Pictures | None, index: int) -> None:
-        """Show picture `index` of each frame, and of `final` at the end."""
+    def set_frames(
+        self,
+        frames: tuple[StepFrame, ...],
+        final: Pictures | None,
+        index: int,
+        *,
+        live: bool = False,
+        to_come: int = 0,
+    ) -> None:
+        """Show picture `index` of each frame, and of `final` at the end.
+
+        `live`: it is still being made, and `to_come` steps follow.
+        """
         if final is not None and frames and frames[-1].pictures.data == final.data:
             frames = frames[:-1]  # the last step is the finished picture: show it once
         if final is None or not frames:
             frames, final = (), None
-        if (frames, index) == (self._frames, self._index) and final is self._final:
+        if not frames:
+            live, to_come = False, 0
+        if (frames, index, live, to_come) == (self._frames, self._index, self._live, self._to_come) and (
+            final is self._final
+        ):
             return
         if frames != self._frames or final is not self._final:
             self._frames, self._final = frames, final
-            self._hovered = -1
+            self._hovered = min(self._hovered, len(frames)) if live else -1
             blocked = self.blockSignals(True)
             self.setRange(0, len(frames))
             self.setValue(self.maximum())
             self.blockSignals(blocked)
-        self._index = index
+        self._index, self._live, self._to_come = index, live, to_come
         self._images.clear()
         self._describe()
         self.update()
@@ -103,6 +121,11 @@ class Filmstrip(QAbstractSlider):
     def positions(self) -> int:
         """How many places there are to scrub to: the steps and the finished image."""
         return len(self._frames) + 1 if self._frames else 0
+
+    @property
+    def _places(self) -> int:
+        """The same with the places of the steps to come."""
+        return self.positions + self._to_come if self._frames else 0
 
     @property
     def shown(self) -> int | None:
@@ -122,7 +145,7 @@ class Filmstrip(QAbstractSlider):
         if not 0 <= position < self.positions:
             return ""
         if position == len(self._frames):
-            return "finished image"
+            return "live" if self._live else "finished image"
         frame = self._frames[position]
         evaluations = "1 evaluation" if frame.evaluations == 1 else f"{frame.evaluations} evaluations"
         return f"step {frame.step} · {evaluations} · t {frame.t:.3g}"
@@ -151,18 +174,18 @@ class Filmstrip(QAbstractSlider):
         """Side of a thumbnail in device pixels: a whole multiple of the picture where that fits."""
         ratio = self.devicePixelRatioF()
         side = max(1, self._frames[0].pictures.width) if self._frames else 32
-        room = (self.width() - 2 * _EDGE + _GAP) / max(1, self.positions) - _GAP
+        room = (self.width() - 2 * _EDGE + _GAP) / max(1, self._places) - _GAP
         most = max(24.0, min(_THUMB, room)) * ratio
         return side * int(most // side) if most >= side else int(most)
 
     def _cells(self) -> int:
         """How many thumbnails fit; with more steps than that, some go without one."""
         cell = self.thumb_side() / self.devicePixelRatioF() + _GAP
-        return max(1, min(self.positions, int((self.width() - 2 * _EDGE + _GAP) / cell)))
+        return max(1, min(self._places, int((self.width() - 2 * _EDGE + _GAP) / cell)))
 
     def _position_of_cell(self, cell: int) -> int:
         cells = self._cells()
-        return round(cell * (self.positions - 1) / (cells - 1)) if cells > 1 else self.positions - 1
+        return round(cell * (self._places - 1) / (cells - 1)) if cells > 1 else self._places - 1
 
     def _strip(self) -> QRectF:
         """Where the thumbnails are, in widget pixels."""
@@ -174,12 +197,12 @@ class Filmstrip(QAbstractSlider):
         """The step under widget coordinate `x`."""
         strip = self._strip()
         share = (x - strip.left() + _GAP / 2) / max(1.0, strip.width() + _GAP)
-        return max(0, min(self.maximum(), int(share * self.positions)))
+        return max(0, min(self.maximum(), int(share * self._places)))
 
     def center_of(self, position: int) -> QPoint:
         """The middle of the place on the strip that stands for `position`, in widget pixels."""
         strip = self._strip()
-        share = (position + 0.5) / max(1, self.positions)
+        share = (position + 0.5) / max(1, self._places)
         x = strip.left() - _GAP / 2 + share * (strip.width() + _GAP)
         return QPointF(x, strip.center().y()).toPoint()
 
@@ -203,11 +226,15 @@ class Filmstrip(QAbstractSlider):
         left, top = round(strip.left() * ratio), round(strip.top() * ratio)
         for cell in range(self._cells()):
             rect = QRect(left + cell * (side + round(_GAP * ratio)), top, side, side)
-            painter.drawImage(rect, self._thumb(self._position_of_cell(cell), scale, rect.size()))
+            position = self._position_of_cell(cell)
+            if position < self.positions:
+                painter.drawImage(rect, self._thumb(position, scale, rect.size()))
+            else:
+                painter.fillRect(rect, colors.color("groove"))
         painter.restore()
         center = self.center_of(self.value())
         half = side / ratio / 2
-        crowded = self._cells() < self.positions
+        crowded = self._cells() < self._places
         ring = QRectF(center.x() - half, strip.top(), 2 * half, 2 * half)
         if crowded:  # a thumbnail stands for several steps: put the chosen one over them
             ring.moveLeft(max(strip.left(), min(strip.right() - ring.width(), ring.left())))

@@ -48,6 +48,13 @@ TERMS: dict[str, Term] = {
         "answers is what the class changes, and w times that is added: eps = (1+w) eps_class - w eps_none.\n\n"
         "It costs twice the evaluations. Large values make pictures typical, alike and at last garish.",
     ),
+    "guidance_model": Term(
+        "Guided by",
+        "Which model says what the picture would be without its class: itself, or a second one.",
+        "Guidance compares two answers of the network, with the class and without. A model trained with an "
+        "empty class gives both. One that was not needs a partner that learnt the same pictures without "
+        "classes; each brings its own GENIE head.",
+    ),
     "preset": Term(
         "Quality",
         "How much care is taken: 5 steps for a quick look, 10 for a good picture, 25 for the best.",
@@ -139,11 +146,100 @@ TERMS: dict[str, Term] = {
         "Stop what runs now. Finished pictures are kept.",
         "The engine looks up after every evaluation of the network, so it stops within one of them.",
     ),
+    "upsample": Term(
+        "Upsample",
+        "Make a picture larger: a second model paints in the detail the small one has no room for.",
+        "An upsampler is a diffusion model of its own. It starts from noise of the large size and is shown the "
+        "small picture at every step, so what comes out is that picture, with detail it has learnt.\n\n"
+        "It is a guess at what a larger picture would have shown, not what was there.",
+    ),
+    "aug_level": Term(
+        "Added noise",
+        "How much noise is added to the small picture first. More lets the upsampler invent more; 0.1 suits.",
+        "The upsampler learnt from small pictures with some noise in them and is told how much. A little "
+        "covers up flaws of the small picture that would otherwise be copied faithfully; a lot leaves only "
+        "its rough shapes.",
+    ),
+    "aug_seed": Term(
+        "Seed of the added noise",
+        "The number the noise added to the small picture is made from. Empty: that of the picture.",
+        "The same seeds and settings give the same large picture. Another seed here changes which of the "
+        "small picture's pixels are blurred by the noise, and so what is invented in their place.",
+    ),
     "evaluations": Term(
         "Evaluations",
         "How often the network will be asked for one picture: what the waiting time depends on.",
         "With guidance each look counts twice, since the network is asked with and without the class. The "
         "GENIE paper counts such a pair once; both figures are shown.",
+    ),
+    "edit_strength": Term(
+        "Strength",
+        "How far it goes: at 0 nothing changes, at 100 % hardly anything stays.",
+        "The picture is walked up towards noise only so far, and back another way. Near the picture only "
+        "details are still open; the higher it goes, the more of its shape is decided anew.\n\n"
+        "The strip below the pictures shows the same edit at several strengths. While you drag, drafts of "
+        "five steps answer; when you let go, the quality chosen below follows.",
+    ),
+    "edit_exact": Term(
+        "Fast or exact",
+        "Fast walks up once; exact inverts every step until the very bytes come back.",
+        "A walk of few steps does not come back quite the way it went up: what it misses is the difference "
+        "shown. Exact solves, for each step of the way down, for the point it must have started from, so "
+        "that decoding gives the same picture, every byte. That takes a few evaluations a step.",
+    ),
+    "edit_feather": Term(
+        "Feather",
+        "Over how many pixels the edge of the mask is softened: the picture shows it.",
+        "Inside the mask the picture is new, outside every byte stays, and along the edge the two are mixed "
+        "at every step. A soft edge lets them grow together.",
+    ),
+    "edit_direction": Term(
+        "Direction",
+        "What there is more of, or less, along the slider below.",
+        "Encode many pictures of two kinds without telling the network which they are: the mean of the one "
+        "kind's latents minus that of the other is a direction. Any picture's latent can be moved along it, "
+        "and decoded again.",
+    ),
+    "shelf": Term(
+        "Shelf",
+        "Latents you want to keep. Drag them to the pad, the timeline, or anywhere a latent is wanted.",
+        "A latent is the noise a picture begins with. Everything about the picture that is not its class is in "
+        "it, so the same latent gives the same picture again, and what lies between two latents looks like "
+        "something between their pictures.\n\n"
+        "A latent is kept as where it comes from: a seed, a file, or a mixture of others. Copied as text it can "
+        "be sent to somebody with the same model.",
+    ),
+    "pad": Term(
+        "Pad",
+        "Drag anywhere: the picture is the mixture of the pinned latents, by how near they are.",
+        "While you drag, five steps with GENIE have to do and only the newest place counts; when you let go, "
+        "the picture is made in full. Mixed latents are scaled so that their noise stays as strong as noise "
+        "should be. Classes and guidance are mixed alike.\n\n"
+        "Four pins at the corners mix evenly. Any other number counts by the square of the distance.",
+    ),
+    "timeline": Term(
+        "Timeline",
+        "Keyframes along time: the walk goes from latent to latent.",
+        "Between two keyframes the latent moves on a great circle, which keeps it as far from the middle as "
+        "noise is; the class and the guidance change along. The line below the keyframes shows which frames "
+        "are made: quiet is a draft, bright is full quality.",
+    ),
+    "easing": Term(
+        "Easing",
+        "How the speed changes on the way to the next keyframe.",
+        "Time runs to the right, the way upwards: a steep curve is fast, a flat one slow. Own curve has two "
+        "handles, as in programs for animation.",
+    ),
+    "pace": Term(
+        "Constant pace",
+        "Spread the frames so that the picture changes equally from each to the next.",
+        "The same step of a latent can change much in one place and little in another. The walk is measured "
+        "with drafts, and the frames are spread anew. The whole lasts as long as before.",
+    ),
+    "hold": Term(
+        "Hold",
+        "How long the walk stands still here.",
+        "A picture that is held is made once and shown for so long.",
     ),
 }
 

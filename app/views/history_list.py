@@ -22,6 +22,7 @@ HISTORY_KEYS = {
     Qt.Key.Key_C: "compare_selected",
     Qt.Key.Key_I: "show_details",
     Qt.Key.Key_S: "save_selected",
+    Qt.Key.Key_U: "upsample",
     Qt.Key.Key_Return: "show_on_canvas",
     Qt.Key.Key_Enter: "show_on_canvas",
 }

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.models.facts import kind_title
 from app.models.history import Filter
 from app.models.studio import Studio
 from app.views import icons, tokens
@@ -40,6 +41,7 @@ from engine.errors import EngineError
 if TYPE_CHECKING:
     from app.views.details import DetailsDialog
     from app.views.dialogs import SaveDialog
+    from app.views.upsample_dialog import UpsampleDialog
 
 __all__ = ["HistoryPanel"]
 
@@ -71,6 +73,7 @@ class HistoryPanel(QWidget):
         self._history = studio.history
         self._details: DetailsDialog | None = None
         self._save_dialog: SaveDialog | None = None
+        self.upsampling: UpsampleDialog | None = None
         self.search = _SearchField()
         self.search.setPlaceholderText("Search")
         describe(
@@ -81,7 +84,10 @@ class HistoryPanel(QWidget):
             "filter", "Filters", "Filter by model, class, solver and date.", checkable=True
         )
         self.model, self.label, self.solver, self.days = Choice(), Choice(), Choice(), Choice()
+        self.kind = Choice()
+        self._choices = (self.model, self.label, self.solver, self.kind, self.days)
         for choice, name, tip in (
+            (self.kind, "Made by", "Show only pictures made in this way."),
             (self.model, "Model", "Show only pictures of this model."),
             (self.label, "Class", "Show only pictures of this class."),
             (self.solver, "Solver", "Show only pictures made by this solver."),
@@ -121,7 +127,13 @@ class HistoryPanel(QWidget):
         grid.setContentsMargins(8, 4, 8, 0)
         grid.setSpacing(4)
         for row, (name, choice) in enumerate(
-            (("Model", self.model), ("Class", self.label), ("Solver", self.solver), ("Date", self.days))
+            (
+                ("Model", self.model),
+                ("Class", self.label),
+                ("Solver", self.solver),
+                ("Made by", self.kind),
+                ("Date", self.days),
+            )
         ):
             label = QLabel(name)
             label.setProperty("role", "quiet")
@@ -148,7 +160,7 @@ class HistoryPanel(QWidget):
         self._typing.timeout.connect(self._apply_filter)
         self.starred.toggled.connect(self._apply_filter)
         self.fold.toggled.connect(self.filters.setVisible)
-        for choice in (self.model, self.label, self.solver, self.days):
+        for choice in self._choices:
             choice.currentIndexChanged.connect(self._apply_filter)
         self.clear.clicked.connect(self.show_everything)
         self.list.doubleClicked.connect(self.apply_settings)
@@ -190,13 +202,21 @@ class HistoryPanel(QWidget):
         if (record_id := self.current_id()) is not None:
             row = self._history.row_of(record_id)
             assert row is not None
-            QGuiApplication.clipboard().setText(str(self._history.record_at(row).seed))
+            seed = self._history.record_at(row).seed
+            QGuiApplication.clipboard().setText("" if seed is None else str(seed))
 
     def use_seed(self) -> None:
         if (record_id := self.current_id()) is not None and (
             row := self._history.row_of(record_id)
         ) is not None:
-            self._studio.use_seed(self._history.record_at(row).seed)
+            seed = self._history.record_at(row).seed
+            if seed is not None:
+                self._studio.use_seed(seed)
+
+    def edit_selected(self) -> None:
+        """Take the image into the Edit room."""
+        if (record_id := self.current_id()) is not None:
+            self._studio.edit_record(record_id)
 
     def toggle_star(self) -> None:
         """Star the selected images, or take the stars away if all have one."""
@@ -204,7 +224,7 @@ class HistoryPanel(QWidget):
         rows = [row for id in ids if (row := self._history.row_of(id)) is not None]
         if ids:
             everyone = all(self._history.record_at(row).starred for row in rows)
-            self._try(lambda: self._history.star(ids, not everyone))
+            self._studio.star_records(ids, not everyone)
 
     def compare_selected(self) -> None:
         """Compare the two selected images, or the one with what is on the canvas."""
@@ -228,6 +248,30 @@ class HistoryPanel(QWidget):
 
         self._save_dialog = SaveDialog.for_records(self._studio, ids, self)
         self._save_dialog.open()
+
+    def upsample(self) -> None:
+        """Ask how the image is to be made large (U)."""
+        if (record_id := self.current_id()) is not None and self._can_upsample():
+            self._try(lambda: self._open_upsampling(record_id))
+
+    def _open_upsampling(self, record_id: int) -> None:
+        from app.views.upsample_dialog import UpsampleDialog
+
+        small = self._studio.upsampling.of_record(record_id)
+        self.upsampling = UpsampleDialog(self._studio, self, small=small)
+        self.upsampling.open()
+
+    def _can_upsample(self) -> bool:
+        record_id = self.current_id()
+        return record_id is not None and self._studio.upsampling.can_record(record_id)
+
+    def shelve_selected(self) -> None:
+        """Put the latents the selected images began with on the shelf of Traverse."""
+        self._studio.traverse.shelf.add_records(self.selected_ids())
+
+    def walk_selected(self) -> None:
+        """Make keyframes of the selected images, behind those of the walk."""
+        self._studio.traverse.add_records(self.selected_ids())
 
     def delete_selected(self) -> None:
         """Into the trash at once; the notice has an Undo."""
@@ -265,13 +309,13 @@ class HistoryPanel(QWidget):
     # --- filters ---
 
     def show_everything(self) -> None:
-        for control in (self.search, self.starred, self.model, self.label, self.solver, self.days):
+        for control in (self.search, self.starred, *self._choices):
             control.blockSignals(True)
         self.search.clear()
         self.starred.setChecked(False)
-        for choice in (self.model, self.label, self.solver, self.days):
+        for choice in self._choices:
             choice.setCurrentIndex(0)
-        for control in (self.search, self.starred, self.model, self.label, self.solver, self.days):
+        for control in (self.search, self.starred, *self._choices):
             control.blockSignals(False)
         self._apply_filter()
 
@@ -283,6 +327,7 @@ class HistoryPanel(QWidget):
                 model=self.model.currentData(),
                 label=self.label.currentData(),
                 solver=self.solver.currentData(),
+                kind=self.kind.currentData(),
                 starred=self.starred.isChecked(),
                 text=self.search.text().strip(),
                 date_from=None if days is None else date.today() - timedelta(days=int(days)),
@@ -296,6 +341,7 @@ class HistoryPanel(QWidget):
             (self.model, "Every model", [(model_title(catalogue, n), n, c) for n, c in facets.models]),
             (self.label, "Every class", [(n, n, c) for n, c in facets.labels if n]),
             (self.solver, "Every solver", [(solver_title(catalogue, n), n, c) for n, c in facets.solvers]),
+            (self.kind, "Any way", [(kind_title(n), n, c) for n, c in facets.kinds]),
         ):
             chosen = choice.currentData()
             choice.blockSignals(True)
@@ -354,7 +400,12 @@ class HistoryPanel(QWidget):
                 len(ids) == 2 or (one and self._studio.canvas.pane() is not None),
             ),
             ("info", "Details", "I", self.show_details, one),
+            ("enlarge", "Upsample…", "U", self.upsample, one and self._can_upsample()),
             ("save", "Save…", "S", self.save_selected, True),
+            None,
+            ("edit", "Send to Edit", "", self.edit_selected, one),
+            ("traverse", "Put on the shelf", "", self.shelve_selected, True),
+            ("plus", "Add to the walk", "", self.walk_selected, True),
             None,
             ("trash", "Delete", "Del", self.delete_selected, True),
         ):

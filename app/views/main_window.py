@@ -30,15 +30,19 @@ from app.views.generate_room import GenerateRoom
 from app.views.help import describe, term_of
 from app.views.notices import Notices
 from app.views.rail import Rail
+from app.views.room import Room
 from app.views.shortcuts import Shortcuts, keys_text
 from app.views.status_bar import StatusBar
 
 if TYPE_CHECKING:
     from app.views.dialogs import DroppedSettingsDialog
+    from app.views.edit_room import EditRoom
     from app.views.help_panel import ShortcutSheet, TermCard
     from app.views.models_page import ModelsPage
     from app.views.palette import Entry, Palette
     from app.views.settings_page import SettingsPage
+    from app.views.traverse.room import TraverseRoom
+    from app.views.upsample_file import FileUpsampler
 
 __all__ = ["MainWindow"]
 
@@ -65,6 +69,7 @@ class MainWindow(QMainWindow):
         self.sheet: ShortcutSheet | None = None
         self.dropped: DroppedSettingsDialog | None = None
         self.closing: ClosingDialog | None = None
+        self.file_upsampler: FileUpsampler | None = None
         self.shortcuts = Shortcuts(self, studio.session)
         self.rail = Rail()
         self.rooms = QStackedWidget()
@@ -73,8 +78,10 @@ class MainWindow(QMainWindow):
         self.status_line = StatusBar(studio)
         self._add_commands()
         self.generate_room = GenerateRoom(studio)
-        self._add_room("generate", "Make pictures (Ctrl+1).", lambda: self.generate_room)
-        self._add_room("models", "The models there are (Ctrl+2).", self._make_models_page)
+        self._add_room("generate", "Make pictures", lambda: self.generate_room)
+        self._add_room("edit", "Encode and change pictures of your own", self._make_edit_room)
+        self._add_room("traverse", "Walk through latents and make videos of it", self._make_traverse_room)
+        self._add_room("models", "The models there are", self._make_models_page)
         self._add_room("settings", "Looks, places and keys (Ctrl+,).", self._make_settings_page, foot=True)
         self._lay_out()
         self.notices = Notices(self, self._notice_area)
@@ -101,6 +108,8 @@ class MainWindow(QMainWindow):
     def _add_room(self, name: str, tip: str, make: Callable[[], QWidget], *, foot: bool = False) -> None:
         """A room that `make` builds when it is first entered; its icon is called as it is."""
         self._names.append(name)
+        if not foot:
+            tip = f"{tip} (Ctrl+{len(self._names)})."
         self._makers[name] = make
         self.rooms.addWidget(QWidget())
         self.rail.add_room(name, name.capitalize(), name, tip, foot=foot)
@@ -119,11 +128,39 @@ class MainWindow(QMainWindow):
         assert room is not None
         return room
 
+    def _make_edit_room(self) -> QWidget:
+        from app.views.edit_room import EditRoom
+
+        return EditRoom(self.studio)
+
+    @property
+    def edit_room(self) -> EditRoom:
+        return cast("EditRoom", self._built("edit"))
+
+    def _make_traverse_room(self) -> QWidget:
+        from app.views.traverse.room import TraverseRoom
+
+        room = TraverseRoom(self.studio)
+        room.edit_wanted.connect(self._send_to_edit)
+        return room
+
+    @property
+    def traverse_room(self) -> TraverseRoom:
+        return cast("TraverseRoom", self._built("traverse"))
+
+    @Slot(object)
+    def _send_to_edit(self, picture: Path) -> None:
+        self.show_room("edit")
+        room = self._working_room
+        if room is not None:
+            room.take_files([picture])
+
     def _make_models_page(self) -> QWidget:
         from app.views.models_page import ModelsPage
 
         page = ModelsPage(self.studio)
         page.used.connect(self._to_generate)
+        page.details.upsample_wanted.connect(self.choose_upsample_file)
         return page
 
     def _make_settings_page(self) -> QWidget:
@@ -143,13 +180,15 @@ class MainWindow(QMainWindow):
         studio = self.studio
         commands: dict[str, Callable[[], object]] = {
             "generate": self._generate,
-            "generate-first": lambda: studio.generate(first=True),
+            "generate-first": lambda: self._generate(first=True),
             "stop": self.escape,
             "forever": lambda: studio.generate_forever(not studio.queue.forever),
             "random-seed": lambda: studio.settings.reset("seed"),
             "reuse-seed": studio.reuse_seed,
-            "room-1": lambda: self.show_room("generate"),
-            "room-2": lambda: self.show_room("models"),
+            "room-1": lambda: self._show_place(0),
+            "room-2": lambda: self._show_place(1),
+            "room-3": lambda: self._show_place(2),
+            "room-4": lambda: self._show_place(3),
             "settings": lambda: self.show_room("settings"),
             "panel-controls": self._toggle_controls,
             "panel-history": self._toggle_history,
@@ -172,6 +211,7 @@ class MainWindow(QMainWindow):
         studio.notice.connect(self.notices.show_notice)
         studio.title_changed.connect(self.setWindowTitle)
         studio.work_finished.connect(self.attention.tell)
+        studio.room_wanted.connect(self.show_room)
         studio.undo_list.taken_back.connect(self.notices.forget_undo)
         line.left.toggled.connect(room.show_controls)
         line.right.toggled.connect(room.show_history)
@@ -201,6 +241,8 @@ class MainWindow(QMainWindow):
 
     def remember(self) -> None:
         """Note size, room and panels for the next start."""
+        if "edit" not in self._makers:
+            self.edit_room.remember()
         self.studio.session.set(
             "window",
             {
@@ -230,8 +272,24 @@ class MainWindow(QMainWindow):
         self._show_switches()
         self.notices.place()
 
+    def _show_place(self, place: int) -> None:
+        """The room at a place of the rail, from its top."""
+        names = [name for name in self._names if name != "settings"]
+        if place < len(names):
+            self.show_room(names[place])
+
+    @property
+    def _working_room(self) -> Room | None:
+        """The room on screen, if it has work of its own."""
+        room = self.rooms.currentWidget()
+        return room if isinstance(room, Room) else None
+
     def _notice_area(self) -> QWidget:
         """Where messages may lie: over the pictures, or over the room where there are none."""
+        if self.room == "edit":
+            return self.edit_room.stage.stack
+        if self.room == "traverse":
+            return self.traverse_room.stage.stack
         return self.generate_room.canvas.stack if self.room == "generate" else self.rooms
 
     @Slot()
@@ -257,9 +315,13 @@ class MainWindow(QMainWindow):
 
     # --- commands
 
-    def _generate(self) -> None:
-        button = self.generate_room.controls.generate
-        if button.isEnabled():
+    def _generate(self, first: bool = False) -> None:
+        room, button = self._working_room, self.generate_room.controls.generate
+        if room is not None and room.take_generate(first):
+            return
+        if button.isEnabled() and first:
+            self.studio.generate(first=True)
+        elif button.isEnabled():
             button.click()
         else:
             self.studio.notice.emit(self.generate_room.controls.obstacle.text(), "care", None)
@@ -270,7 +332,11 @@ class MainWindow(QMainWindow):
         focused = QApplication.focusWidget()
         if isinstance(focused, NumberEntry) and focused.property("wrong"):
             focused.restored.emit()
-        elif not (self.room == "generate" and self.generate_room.canvas.go_back()):
+            return
+        room = self._working_room
+        if room is not None and room.take_escape():
+            return
+        if not (self.room == "generate" and self.generate_room.canvas.go_back()):
             self.studio.stop()
 
     @Slot()
@@ -299,14 +365,18 @@ class MainWindow(QMainWindow):
             Entry("Picture: difference", canvas.toggle_difference, "D", "difference"),
             Entry("Picture: details", canvas.toggle_details, "I", "info"),
             Entry("Picture: save", canvas.save, "S", "save"),
+            Entry("Picture: upsample", canvas.upsample, "U", "enlarge"),
+            Entry("Upsample a picture of your own", self.choose_upsample_file, "", "enlarge"),
             Entry("Picture: export the steps as an animation", canvas.export_steps, "", "film"),
         ]
+        if (room := self._working_room) is not None:
+            entries = [*room.entries(), *entries]
         settings = self.studio.settings
         for name, steps in PRESETS.items():
             entries.append(Entry(f"Quality: {name.capitalize()} {steps}", _call(settings.set_preset, name)))
         for solver in settings.catalogue.solvers:
             entries.append(Entry(f"Solver: {solver.title}", _call(settings.set_value, "solver", solver.name)))
-        for model in settings.catalogue.models:
+        for model in settings.models:
             if not model.problem:
                 entries.append(Entry(f"Model: {model.title}", _call(settings.set_value, "model", model.name)))
         for name, row in self.generate_room.controls.rows.items():
@@ -349,6 +419,8 @@ class MainWindow(QMainWindow):
         focused = QApplication.focusWidget()
         if isinstance(focused, QLineEdit) and focused.isUndoAvailable():
             focused.undo()
+        elif (room := self._working_room) is not None and room.take_undo():
+            pass
         elif self.studio.undo() is None and not self.notices.undo_last():
             self.studio.notice.emit("There is nothing to undo.", "info", None)
 
@@ -358,6 +430,8 @@ class MainWindow(QMainWindow):
         focused = QApplication.focusWidget()
         if isinstance(focused, QLineEdit) and focused.isRedoAvailable():
             focused.redo()
+        elif (room := self._working_room) is not None and room.take_redo():
+            pass
         elif self.studio.redo() is None:
             self.studio.notice.emit("There is nothing to redo.", "info", None)
 
@@ -367,10 +441,13 @@ class MainWindow(QMainWindow):
         focused = QApplication.focusWidget()
         data = QGuiApplication.clipboard().mimeData()
         path = _picture_in(data)
-        if path is not None:
-            self.open_picture(path)
-        elif isinstance(focused, QLineEdit):
+        room = self._working_room
+        if isinstance(focused, QLineEdit) and path is None:
             focused.paste()
+        elif room is not None and data is not None and room.take_paste(data):
+            pass
+        elif path is not None:
+            self.open_picture(path)
         elif data is not None and data.hasImage():
             self.studio.notice.emit(
                 "The picture on the clipboard has no settings to read: only its file carries them. Copy the "
@@ -388,24 +465,70 @@ class MainWindow(QMainWindow):
     # --- pictures dropped on the window
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _picture_in(event.mimeData()) is not None and event.source() is None:
+        if event.source() is None and (_files_in(event.mimeData()) or _picture_in(event.mimeData())):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        path = _picture_in(event.mimeData())
-        if path is not None:
-            event.acceptProposedAction()
-            self.open_picture(path)
+        event.acceptProposedAction()
+        self.take_files(_files_in(event.mimeData()), _picture_in(event.mimeData()))
+
+    def take_files(self, paths: list[Path], picture: Path | None = None) -> None:
+        """Do with dropped files what they are for; the room on screen is asked first."""
+        room = self._working_room
+        if paths and room is not None and room.take_files(paths):
+            return
+        from app.models.traverse.desk import opens_here
+
+        if any(opens_here(path) for path in paths):
+            self.show_room("traverse")
+            self.traverse_room.take_files(paths)
+            return
+        from app.models.library import MODEL_SUFFIXES, is_model_file
+
+        if models := [path for path in paths if is_model_file(path)]:
+            self.show_room("models")
+            self.studio.library.import_files(models)
+        elif picture is not None:
+            self.open_picture(picture)
+        elif paths:
+            self.studio.notice.emit(
+                f"{paths[0].name} is neither a picture (PNG, JPEG or WebP), a walk, a video nor a model file "
+                f"({', '.join(MODEL_SUFFIXES)}).",
+                "care",
+                None,
+            )
 
     def open_picture(self, path: Path) -> None:
         """Show what settings a picture file carries and how they differ."""
-        diff = self.studio.open_dropped_file(path)
+        diff = self.studio.open_dropped_file(path, lambda: self.upsample_file(path))
         if diff is not None:
             from app.views.dialogs import DroppedSettingsDialog
 
             self.show_room("generate")
             self.dropped = DroppedSettingsDialog(self.studio, diff, self)
             self.dropped.open()
+
+    def upsample_file(self, path: Path) -> bool:
+        """Make a picture of the person's own large. False: there is no upsampler."""
+        if not self.studio.upsampling.upsamplers():
+            return False
+        from app.views.upsample_file import FileUpsampler
+
+        self.show_room("generate")
+        self.file_upsampler = FileUpsampler(self.studio, self)
+        self.file_upsampler.open(path)
+        return True
+
+    def choose_upsample_file(self) -> None:
+        """Ask which picture is to be made large."""
+        if not self.studio.upsampling.upsamplers():
+            self.studio.notice.emit(
+                "There is no upsampler here yet. Import one in the Models room.", "care", None
+            )
+            return
+        from app.views.upsample_file import choose_picture
+
+        choose_picture(self, self.upsample_file)
 
     # --- end
 
@@ -461,6 +584,10 @@ class ClosingDialog(QDialog):
         column.addWidget(words)
         column.addSpacing(tokens.GAP)
         column.addLayout(buttons)
+
+
+def _files_in(data: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
 
 
 def _picture_in(data: QMimeData | None) -> Path | None:

@@ -29,6 +29,8 @@ _PICTURE = 48
 def facts(info: ModelInfo) -> str:
     """ "32 × 32, grey, 10 classes"."""
     colours = {1: "grey", 3: "colour"}.get(info.channels, f"{info.channels} channels")
+    if info.is_upsampler:
+        return f"{info.upsamples_from} → {info.image_size} pixels, {colours}"
     classes = counted(len(info.classes), "class") if info.classes else "no classes"
     return f"{info.image_size} × {info.image_size}, {colours}, {classes}"
 
@@ -40,6 +42,10 @@ def abilities(info: ModelInfo) -> str:
         can.append("GENIE head")
     if info.null_label:
         can.append("guidance")
+    if info.is_upsampler:
+        can.append("upsamples pictures")
+    if info.upsampler:
+        can.append("upsampler")
     return " · ".join(can) or "plain solvers"
 
 
@@ -208,7 +214,7 @@ class ModelPicker(QWidget):
     @Slot()
     def open(self) -> None:
         """Offer all models, the chosen one marked."""
-        if not self._settings.catalogue.models:
+        if not self._settings.models:
             return
         self.popup = popup = _ModelPopup(self)
         inside = QWidget()
@@ -217,7 +223,7 @@ class ModelPicker(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(tokens.GAP_TINY)
         self.cards = []
-        for info in self._settings.catalogue.models:
+        for info in self._settings.models:
             card = ModelCard()
             card.set_info(info)
             card.setChecked(info == self._settings.model_info)

@@ -1,15 +1,17 @@
-"""The Models room: every model there is, with all its card says."""
+"""The Models room: every model there is, importing more, removing one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QMimeData, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QFileDialog,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -18,21 +20,32 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.models.library import MODEL_SUFFIXES, is_model_file
 from app.models.studio import Studio
-from app.views import icons, theme, tokens
+from app.views import icons, tokens
 from app.views.fields import icon_button
 from app.views.help import describe
-from app.views.model_picker import ModelCard, abilities, facts, sample_pixmap
-from app.views.words import counted
+from app.views.import_panel import ImportPanel
+from app.views.model_details import ModelDetails
+from app.views.model_picker import ModelCard
+from app.views.question import Question
+from app.views.words import counted, in_bytes
 from engine.messages import ModelInfo
+
+if TYPE_CHECKING:
+    from app.views.palette import Entry
 
 __all__ = ["ModelsPage"]
 
-_PICTURE = 192
+_HINT = (
+    "Nothing imported yet. Drop checkpoint files anywhere on the window: the network and its GENIE head, "
+    "as published (CIFAR-10, LSUN, ImageNet, AFHQ cats and their upsampler), or trained with `genie train`."
+)
+_MORE = "More: drop .pth, .pt or .safetensors files anywhere on the window."
 
 
 class ModelsPage(QWidget):
-    """Cards to the left, details of the chosen one to the right."""
+    """Cards to the left, details of the chosen one to the right, an import above them."""
 
     used = Signal()  # a model was taken: on to Generate
 
@@ -41,17 +54,33 @@ class ModelsPage(QWidget):
         self.setProperty("panel", "ground")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._studio = studio
+        self._library = studio.library
         self._group = QButtonGroup(self)
+        self._told: tuple[str, ...] = ()  # fresh models that were brought into view
         self.cards: list[ModelCard] = []
-        self.shown: ModelInfo | None = None
+        self.dialog: QFileDialog | None = None
+        self.question: Question | None = None
+        self.importing = ImportPanel(studio.library)
+        self.details = ModelDetails(studio)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         row.addWidget(self._list_side())
         row.addWidget(self._details_side(), 1)
+        self.details.used.connect(self.used)
+        self.details.import_wanted.connect(self.choose_files)
         studio.catalogue_changed.connect(self.refresh)
-        theme.current().changed.connect(self._show_details)
+        studio.library.changed.connect(self._show_storage)
         self.refresh()
+
+    # --- parts others reach for
+
+    @property
+    def shown(self) -> ModelInfo | None:
+        """The model whose details are shown."""
+        return self.details.shown
+
+    # --- building
 
     def _list_side(self) -> QWidget:
         side = QWidget()
@@ -64,89 +93,66 @@ class ModelsPage(QWidget):
             "retry", "Look again", "Read the model folders again, after you put one there."
         )
         self.again.clicked.connect(self._studio.host.refresh_catalogue)
+        self.import_button = QPushButton("Import…")
+        icons.bind(self.import_button, "plus")
+        describe(
+            self.import_button,
+            "Import models",
+            "Choose files of a model: networks and GENIE heads, several at once. Dropping them on the window "
+            "does the same.",
+        )
+        self.import_button.clicked.connect(self.choose_files)
         head = QHBoxLayout()
+        head.setSpacing(tokens.GAP)
         head.addWidget(title, 1)
         head.addWidget(self.again)
+        head.addWidget(self.import_button)
         inside = QWidget()
         inside.setProperty("panel", "plain")
         self._cards = QVBoxLayout(inside)
         self._cards.setContentsMargins(0, 0, 0, 0)
         self._cards.setSpacing(tokens.GAP)
         self._cards.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(inside)
+        self.card_scroll = QScrollArea()
+        self.card_scroll.setWidgetResizable(True)
+        self.card_scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.card_scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.card_scroll.setWidget(inside)
+        self.hint = QLabel()
+        self.hint.setProperty("role", "caption")
+        self.hint.setWordWrap(True)
+        self.storage = QLabel()
+        self.storage.setProperty("role", "quiet")
+        self.storage.setWordWrap(True)
+        self.storage.setAccessibleName("What the models take on disk")
         column = QVBoxLayout(side)
         column.setContentsMargins(tokens.GAP_LARGE, 12, tokens.GAP_LARGE, tokens.GAP_LARGE)
         column.setSpacing(12)
         column.addLayout(head)
-        column.addWidget(scroll, 1)
-        column.addWidget(self._hint())
+        column.addWidget(self.card_scroll, 1)
+        column.addWidget(self.hint)
+        self.empty = QPushButton("Empty what was removed…")
+        self.empty.setProperty("kind", "flat")
+        icons.bind(self.empty, "trash", "quiet")
+        describe(
+            self.empty,
+            "Empty what was removed",
+            "Delete the files of removed models for good, to get their space back.",
+        )
+        self.empty.clicked.connect(self.ask_to_empty)
+        column.addWidget(self.storage)
+        column.addWidget(self.empty)
         return side
 
-    def _hint(self) -> QWidget:
-        """How more models come here."""
-        hint = QLabel(
-            "A model is a folder with its card and its weights. Train one with `genie train`, or put one into "
-            "the folder `models` of your data folder (Settings shows where that is) and press Look again."
-        )
-        hint.setProperty("role", "caption")
-        hint.setWordWrap(True)
-        return hint
-
     def _details_side(self) -> QWidget:
-        self.picture = QLabel()
-        self.picture.setFixedSize(_PICTURE, _PICTURE)
-        self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.title = QLabel()
-        self.title.setProperty("role", "hero")
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
-        self.problem = QLabel()
-        self.problem.setProperty("role", "care")
-        self.problem.setWordWrap(True)
-        self.problem.setAccessibleName("Why this model can't be used")
-        self.use = QPushButton("Use this model")
-        self.use.setProperty("kind", "primary")
-        self.use.setFixedHeight(tokens.CONTROL + tokens.GAP_TINY)
-        describe(self.use, "Use this model", "Choose it and go to Generate.")
-        self.use.clicked.connect(self._use)
-        self.reveal = QPushButton("Show the folder")
-        icons.bind(self.reveal, "folder")
-        self.reveal.setFixedHeight(tokens.CONTROL + tokens.GAP_TINY)
-        describe(self.reveal, "Show the folder", "Open the folder with the model's card and weights.")
-        self.reveal.clicked.connect(self._reveal)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(tokens.GAP)
-        buttons.addWidget(self.use)
-        buttons.addWidget(self.reveal)
-        buttons.addStretch(1)
-        self._facts = QGridLayout()
-        self._facts.setHorizontalSpacing(tokens.GAP_LARGE)
-        self._facts.setVerticalSpacing(tokens.GAP)
-        self._facts.setColumnStretch(1, 1)
-        words = QVBoxLayout()
-        words.setSpacing(tokens.GAP)
-        words.addWidget(self.title)
-        words.addWidget(self.summary)
-        words.addWidget(self.problem)
-        words.addSpacing(tokens.GAP)
-        words.addLayout(buttons)
-        words.addStretch(1)
-        top = QHBoxLayout()
-        top.setSpacing(24)
-        top.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignTop)
-        top.addLayout(words, 1)
         inside = QWidget()
         inside.setProperty("panel", "plain")
         inside.setMaximumWidth(820)
         column = QVBoxLayout(inside)
         column.setContentsMargins(32, 32, 32, 32)
         column.setSpacing(24)
-        column.addLayout(top)
-        column.addLayout(self._facts)
+        column.addWidget(self.importing)
+        column.addWidget(self.details)
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -155,9 +161,11 @@ class ModelsPage(QWidget):
         scroll.setWidget(inside)
         return scroll
 
+    # --- showing
+
     @Slot()
     def refresh(self) -> None:
-        """The cards anew; the one shown stays shown."""
+        """The cards anew; the one shown stays shown, a model just imported comes into view."""
         for card in self.cards:
             self._group.removeButton(card)
             card.hide()
@@ -166,84 +174,111 @@ class ModelsPage(QWidget):
         catalogue = self._studio.catalogue
         models = catalogue.models if catalogue is not None else ()
         wanted = self.shown.name if self.shown is not None else self._studio.settings.model
-        self.shown = next((info for info in models if info.name == wanted), models[0] if models else None)
+        fresh = self._library.fresh
+        if fresh and fresh != self._told and any(info.name == fresh[0] for info in models):
+            self._told, wanted = fresh, fresh[0]
+        shown = next((info for info in models if info.name == wanted), models[0] if models else None)
         for info in models:
             card = ModelCard()
             card.set_info(info)
-            card.setChecked(info == self.shown)
+            card.setChecked(info == shown)
             card.clicked.connect(self._card_clicked)
             self._group.addButton(card)
             self._cards.insertWidget(len(self.cards), card)
             self.cards.append(card)
-        self._show_details()
+        self.details.show_model(shown)
+        self._show_storage()
+        for card in self.cards:
+            if card.isChecked() and fresh:
+                self.card_scroll.ensureWidgetVisible(card)
+
+    @Slot()
+    def _show_storage(self) -> None:
+        catalogue = self._studio.catalogue
+        models = catalogue.models if catalogue is not None else ()
+        own = [info for info in models if not info.bundled]
+        self.hint.setText(_MORE if own else _HINT)
+        self.storage.setText(_storage(models, own))
+        removed = self._library.removed_bytes
+        self.empty.setText(f"Empty what was removed ({in_bytes(removed)})…")
+        self.empty.setVisible(removed > 0)
 
     @Slot()
     def _card_clicked(self) -> None:
         card = self.sender()
         assert isinstance(card, ModelCard)
-        self.shown = card.info
-        self._show_details()
+        self.details.show_model(card.info)
+
+    # --- verbs
 
     @Slot()
-    def _show_details(self) -> None:
-        info = self.shown
-        self.use.setEnabled(info is not None and not info.problem)
-        self.reveal.setEnabled(info is not None)
-        while (item := self._facts.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.deleteLater()
-        if info is None:
-            if self._studio.catalogue is None:
-                self.title.setText("Looking for models…")
-                self.summary.setText("The engine lists them as soon as it has started, which takes a moment.")
-            else:
-                self.title.setText("No models here yet")
-                self.summary.setText(
-                    "Put a model's folder, with its card and weights, into the folder `models` inside the "
-                    "data folder (Settings shows where that is) and press Look again."
-                )
-            self.problem.hide()
-            self.picture.hide()
-            return
-        self.title.setText(info.title)
-        self.summary.setText(info.summary)
-        self.problem.setText(f"It can't be used: {info.problem}" if info.problem else "")
-        self.problem.setVisible(bool(info.problem))
-        picture = sample_pixmap(info, _PICTURE, self.devicePixelRatioF())
-        self.picture.setPixmap(picture)
-        self.picture.setVisible(not picture.isNull())
-        for row, (name, value) in enumerate(_rows(info)):
-            left = QLabel(name)
-            left.setProperty("role", "quiet")
-            right = QLabel(value)
-            right.setWordWrap(True)
-            right.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._facts.addWidget(left, row, 0, Qt.AlignmentFlag.AlignTop)
-            self._facts.addWidget(right, row, 1)
+    def choose_files(self) -> None:
+        """Ask for the files of models, and import them."""
+        patterns = " ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
+        self.dialog = QFileDialog(self, "Import models", "", f"Model files ({patterns});;All files (*)")
+        self.dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        self.dialog.setLabelText(QFileDialog.DialogLabel.Accept, "Import")
+        self.dialog.filesSelected.connect(self._take_names)
+        self.dialog.open()
 
     @Slot()
-    def _use(self) -> None:
-        if self.shown is not None:
-            self._studio.settings.model = self.shown.name
-            self.used.emit()
+    def ask_to_empty(self) -> None:
+        """Ask before files are deleted for good: it is the one thing here that can't be undone."""
+        self.question = Question(
+            self,
+            "Delete removed models for good?",
+            f"{in_bytes(self._library.removed_bytes)} become free. The files can't be brought back; the "
+            "models can be imported again from where they came.",
+            "Delete for good",
+        )
+        self.question.accepted.connect(self._library.empty_removed)
+        self.question.open()
 
-    @Slot()
-    def _reveal(self) -> None:
-        if self.shown is not None and not QDesktopServices.openUrl(QUrl.fromLocalFile(self.shown.folder)):
-            self._studio.notice.emit(f"The folder is {Path(self.shown.folder)}.", "info", None)
+    @Slot(list)
+    def _take_names(self, names: list[str]) -> None:
+        self._library.import_files([Path(name) for name in names])
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Delete and self.details.remove.isVisibleTo(self):
+            self.details.remove.click()
+        else:
+            super().keyPressEvent(event)
+
+    # --- as a room
+
+    def take_generate(self, _first: bool) -> bool:
+        return False
+
+    def take_escape(self) -> bool:
+        return self._library.cancel_import()
+
+    def take_undo(self) -> bool:
+        return False
+
+    def take_redo(self) -> bool:
+        return False
+
+    def take_paste(self, _data: QMimeData) -> bool:
+        return False
+
+    def take_files(self, paths: Sequence[Path]) -> bool:
+        """Model files; anything else the window may know what to do with."""
+        files = [path for path in paths if is_model_file(path)]
+        if files:
+            self._library.import_files(files)
+        return bool(files)
+
+    def entries(self) -> Sequence[Entry]:
+        from app.views.palette import Entry
+
+        return [Entry("Models: import files", self.choose_files, "", "plus")]
 
 
-def _rows(info: ModelInfo) -> list[tuple[str, str]]:
-    rows = [
-        ("Pictures", facts(info)),
-        ("Can do", abilities(info)),
-        ("Classes", ", ".join(info.classes[:40]) + (" …" if len(info.classes) > 40 else "")),
-        ("Best spacing", info.spacing),
-        ("Size", f"{info.bytes / 1e6:.1f} MB on disk"),
-        ("Trained on", info.data),
-        ("Licence", info.licence),
-        ("Upsampler", info.upsampler or ""),
-        ("Folder", f"{info.folder}{' (comes with the program)' if info.bundled else ''}"),
-        ("Number of classes", counted(len(info.classes), "class") if len(info.classes) > 40 else ""),
-    ]
-    return [(name, value) for name, value in rows if value]
+def _storage(models: Sequence[ModelInfo], own: Sequence[ModelInfo]) -> str:
+    """ "3 models, 16.9 MB on disk; 1 of your own, 8.5 MB"."""
+    if not models:
+        return ""
+    words = f"{counted(len(models), 'model')}, {in_bytes(sum(info.bytes for info in models))} on disk"
+    mine = in_bytes(sum(info.bytes for info in own))
+    return f"{words}; {len(own):,} of your own, {mine}." if own else f"{words}."

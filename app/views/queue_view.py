@@ -39,12 +39,13 @@ from PySide6.QtWidgets import (
 )
 
 from app.models.queue import Job, JobState, QueueModel
-from app.models.studio import Studio
+from app.models.studio import ROOMS, Studio
 from app.views import icons, theme, tokens
 from app.views.fields import icon_button
 from app.views.help import describe
 from app.views.words import class_name, counted, model_title, solver_title
 from app.views.zoom_view import claims_key
+from engine.messages import GenerateRequest
 
 __all__ = ["QueuePanel"]
 
@@ -130,6 +131,8 @@ class _JobDelegate(QStyledItemDelegate):
     def title(self, job: Job) -> str:
         """ "16 × Ankle boot", or the model where there is no single class."""
         request, catalogue = job.request, self._studio.catalogue
+        if not isinstance(request, GenerateRequest):
+            return request.summary
         labels = set(request.labels)
         if len(labels) == 1 and (label := next(iter(labels))) is not None:
             return f"{request.count:,} × {class_name(catalogue, request.model, label)}"
@@ -140,6 +143,9 @@ class _JobDelegate(QStyledItemDelegate):
         if job.message and (job.ended or not job.progress):
             return job.message
         request, catalogue = job.request, self._studio.catalogue
+        if not isinstance(request, GenerateRequest):
+            words = model_title(catalogue, request.model) if request.model else ""
+            return f"{job.progress:.0%} · {words}" if job.state == JobState.RUNNING else words
         solver = solver_title(catalogue, request.solver)
         words = f"{solver} {request.steps} · {model_title(catalogue, request.model)} · seed {request.seed}"
         return f"{job.progress:.0%} · {words}" if job.state == JobState.RUNNING else words
@@ -389,6 +395,7 @@ class QueuePanel(QWidget):
             self._studio.edit_job(job.id)
         elif job.state == JobState.RUNNING:
             self._studio.follow()
+            self._studio.room_wanted.emit(ROOMS.get(job.request.kind, "generate"))
         else:
             self._studio.apply_settings(job.request)
 

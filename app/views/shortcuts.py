@@ -64,9 +64,19 @@ COMMANDS: tuple[Command, ...] = (
     Command("canvas-play", "Play the steps", "P", "Picture", fixed=True),
     Command("canvas-scrub", "Step back and forth", "Alt+Left", "Picture", fixed=True),
     Command("canvas-details", "Details", "I", "Picture", fixed=True),
+    Command("canvas-upsample", "Upsample", "U", "Picture", fixed=True),
     Command("canvas-save", "Save", "S", "Picture", fixed=True),
     Command("canvas-star", "Star", ".", "Picture", fixed=True),
     Command("canvas-delete", "Delete, with undo", "Delete", "Picture", fixed=True),
+    Command("walk-play", "Play or pause the walk", "Space", "Walk", fixed=True),
+    Command("walk-frame", "A frame back or on", "Left; Right", "Walk", fixed=True),
+    Command("walk-key", "To the keyframe before or behind", "Ctrl+Left", "Walk", fixed=True),
+    Command("walk-nudge", "Move the keyframe in time", "Alt+Left", "Walk", fixed=True),
+    Command("walk-order", "Move the keyframe in the order", "Alt+Up", "Walk", fixed=True),
+    Command("walk-add", "Add what is shown as a keyframe", "K", "Walk", fixed=True),
+    Command("walk-duplicate", "Duplicate the keyframes", "Ctrl+D", "Walk", fixed=True),
+    Command("walk-pad", "Move the point of the pad", "Up", "Walk", fixed=True),
+    Command("walk-drift", "Let the point drift (on the pad)", "Space", "Walk", fixed=True),
 )
 
 

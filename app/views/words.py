@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.models.names import class_name, model_title, solver_title
 
-__all__ = ["class_name", "counted", "model_title", "plural", "seconds", "solver_title"]
+__all__ = ["class_name", "counted", "in_bytes", "model_title", "plural", "seconds", "solver_title"]
 
 
 def counted(number: int, thing: str) -> str:
@@ -14,6 +14,14 @@ def counted(number: int, thing: str) -> str:
 
 def plural(thing: str) -> str:
     return thing + ("es" if thing.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def in_bytes(size: int) -> str:
+    """ "41 kB", "5.5 MB", "1.1 GB"."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size / 1e3:.0f} kB"
 
 
 def seconds(duration: float) -> str:

@@ -167,6 +167,18 @@ NETWORK_FIELDS: dict[str, dict[str, _Rule]] = {
         "embedding": _WIDTH,
         "dropout": _number(0.0, 1.0),
     },
+    "compact-upsampler": {
+        "image_size": _SIZE,
+        "channels": _one_of((1, 3)),
+        "classes": _one_of((0,)),
+        "patch": _whole(1, 64),
+        "widths": _list_of("a list of 1 to 8 multiples of 4", lambda v: _WIDTH.ok(v) and v % 4 == 0, 1, 8),
+        "blocks": _whole(1, 16),
+        "embedding": _WIDTH,
+        "low_resolution": _SIZE,
+        "detail": _number(1e-3, 1.0),
+        "contrast": _number(1e-3, 2.0),
+    },
     "ddpm": {**_PUBLISHED_FIELDS, **_TIME_SCALE},
     "ncsnpp": {**_PUBLISHED_FIELDS, **_TIME_SCALE},
     "adm": {**_PUBLISHED_FIELDS, "classes": _whole(0, 100_000), **_HEAD_CHANNELS},
@@ -174,6 +186,14 @@ NETWORK_FIELDS: dict[str, dict[str, _Rule]] = {
 }
 HEAD_FIELDS: dict[str, dict[str, _Rule]] = {
     "compact": {
+        "channels": _one_of((1, 3)),
+        "patch": _whole(1, 64),
+        "features": _WIDTH,
+        "embedding": _WIDTH,
+        "width": _WIDTH,
+        "fade": _number(1e-3, 1e6),
+    },
+    "compact-upsampler": {
         "channels": _one_of((1, 3)),
         "patch": _whole(1, 64),
         "features": _WIDTH,
@@ -304,7 +324,7 @@ def _check_network(table: _Table, network: Part, model: Mapping[str, Any]) -> No
     ):
         if config[key] != promised:
             raise table.complain(key, f"{promised}, as [model] says,")
-    if len(config["attention"]) != len(config["widths"]):
+    if "attention" in config and len(config["attention"]) != len(config["widths"]):
         raise table.complain("attention", "one true or false a width")
     smallest = config.get("patch", 1) * 2 ** (len(config["widths"]) - 1)
     if config["image_size"] % smallest:
@@ -317,16 +337,18 @@ def _check_network(table: _Table, network: Part, model: Mapping[str, Any]) -> No
         attended = [w for w, a in zip((*config["widths"], config["widths"][-1]), attends, strict=True) if a]
         if any(width % config["head_channels"] for width in attended):
             raise table.complain("head_channels", "a number that divides each width with attention")
-    if network.kind == "adm-upsampler" and config["low_resolution"] >= config["image_size"]:
+    if "low_resolution" in config and config["low_resolution"] >= config["image_size"]:
         raise table.complain("low_resolution", "a smaller size than that of the image")
+    if network.kind == "compact-upsampler" and config["image_size"] % config["low_resolution"]:
+        raise table.complain("low_resolution", f"a divisor of {config['image_size']}")
 
 
 def _check_head(table: _Table, head: Part, network: Part) -> None:
     """The head works on what its network hands over."""
     config = network.config
     width = config["widths"][0]
-    if network.kind == "compact":
-        kind, embedding = "compact", config["embedding"]
+    if network.kind.startswith("compact"):
+        kind, embedding = network.kind, config["embedding"]
         special: tuple[tuple[str, object], ...] = (("patch", config["patch"]),)
     else:
         kind, embedding = "published", 4 * width

@@ -38,7 +38,11 @@ _KINDS: dict[type, str] = {
     ADMUpsamplerConfig: "adm-upsampler",
     PublishedHeadConfig: "published",
 }
-_LICENCE = "NVIDIA Source Code Licence for GENIE: not for commercial use"
+# No file says on what terms its weights may be used.
+_LICENCE = (
+    "Not stated in the file. GENIE's published code is under the NVIDIA Source Code License, which "
+    "allows non-commercial use only; ask where you got the weights what holds for them."
+)
 
 
 # --- which belong together --------------------------------------------------------------------

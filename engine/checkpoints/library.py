@@ -14,6 +14,7 @@ from pathlib import Path
 from platformdirs import user_data_dir
 
 from engine.checkpoints.card import CARD, Card, Part, read_card
+from engine.checkpoints.imagenet import synonyms_of
 from engine.errors import BadCheckpoint
 from engine.messages import ModelInfo
 
@@ -67,7 +68,20 @@ def list_models(folders: Sequence[Path] | None = None) -> tuple[ModelInfo, ...]:
             problem = f"Another model is called {info.name!r} already: {taken.folder}. Rename one of them."
             info = replace(info, problem=info.problem or problem)
         models.append(info)
-    return tuple(models)
+    return tuple(replace(info, upsampler=_upsampler_of(info, models)) for info in models)
+
+
+def _upsampler_of(info: ModelInfo, among: Sequence[ModelInfo]) -> str | None:
+    """The upsampler that learnt from the same pictures and starts from images of this kind."""
+    if info.is_upsampler or info.problem is not None:
+        return None
+    wanted = (info.image_size, info.channels, info.data)
+    fitting = (
+        other.name
+        for other in among
+        if other.problem is None and (other.upsamples_from, other.channels, other.data) == wanted
+    )
+    return next(fitting, None)
 
 
 def _describe(folder: Path) -> ModelInfo:
@@ -80,8 +94,6 @@ def _describe(folder: Path) -> ModelInfo:
             bundled=_is_bundled(folder), problem=error.message,
         )  # fmt: skip
     size, problem = _weights(folder, card)
-    if card.network.kind == "adm-upsampler":
-        problem = problem or f"{card.title} enlarges images; this version makes them from noise only."
     sample = folder / "sample.png"
     return ModelInfo(
         name=card.name,
@@ -99,6 +111,8 @@ def _describe(folder: Path) -> ModelInfo:
         licence=card.data["licence"],
         data=card.data["name"],
         spacing=card.spacing,
+        upsamples_from=card.network.config.get("low_resolution"),
+        synonyms=synonyms_of(card),
         problem=problem,
     )
 

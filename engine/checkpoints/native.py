@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from engine.checkpoints.card import CARD, Card, Part, card_to_toml, read_card
@@ -20,6 +20,12 @@ from engine.errors import BadCheckpoint, UnusableFolder
 from engine.files import write_atomically
 from engine.networks.adm import ADM, ADMConfig, ADMUpsampler, ADMUpsamplerConfig
 from engine.networks.compact import CompactConfig, CompactUNet
+from engine.networks.compact_upsampler import (
+    CompactUpsampler,
+    CompactUpsamplerConfig,
+    CompactUpsamplerHead,
+    CompactUpsamplerHeadConfig,
+)
 from engine.networks.ddpm import DDPM, DDPMConfig
 from engine.networks.head import CompactHead, CompactHeadConfig
 from engine.networks.ncsnpp import NCSNpp, NCSNppConfig
@@ -31,6 +37,7 @@ __all__ = ["HEADS", "NETWORKS", "config_of", "load_head", "load_network", "read_
 # fields in card.py.
 NETWORKS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     "compact": lambda config: CompactUNet(CompactConfig(**config)),
+    "compact-upsampler": lambda config: CompactUpsampler(CompactUpsamplerConfig(**config)),
     "ddpm": lambda config: DDPM(DDPMConfig(**config)),
     "ncsnpp": lambda config: NCSNpp(NCSNppConfig(**config)),
     "adm": lambda config: ADM(ADMConfig(**config)),
@@ -38,9 +45,12 @@ NETWORKS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
 }
 HEADS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     "compact": lambda config: CompactHead(CompactHeadConfig(**config)),
+    "compact-upsampler": lambda config: CompactUpsamplerHead(CompactUpsamplerHeadConfig(**config)),
     "published": lambda config: PublishedHead(PublishedHeadConfig(**config)),
 }
 _STORED = (torch.float16, torch.bfloat16, torch.float32)
+# As a file names the types it may hold; what is none of them is refused by name.
+_TYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "I32": torch.int32}
 
 
 def config_of(config: Any) -> dict[str, Any]:
@@ -66,39 +76,83 @@ def _load(
     folder: Path, part: Part, kinds: Mapping[str, Callable[[Mapping[str, Any]], nn.Module]]
 ) -> nn.Module:
     path = folder / part.weights
-    module = kinds[part.kind](part.config)
-    weights = _read_weights(path, part.sha256)
-    expected = module.state_dict()
-    _check_weights(path, weights, expected)
-    module.load_state_dict({name: value.to(torch.float32) for name, value in weights.items()})
+    module = _laid_out(part, kinds)
+    weights = _read_weights(path, part.sha256, module.state_dict())
+    module.load_state_dict(weights, assign=True)
     return module.eval().requires_grad_(False)
 
 
-def _read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
+def _laid_out(part: Part, kinds: Mapping[str, Callable[[Mapping[str, Any]], nn.Module]]) -> nn.Module:
+    """The module of a card's part, a published one without memory for its weights.
+
+    The compact ones are small, and hold tables that are in no file; and torch takes a second
+    to make its meta device ready.
+    """
+    if part.kind.startswith("compact"):
+        return kinds[part.kind](part.config)
+    with torch.device("meta"):
+        return kinds[part.kind](part.config)
+
+
+def _read_weights(path: Path, sha256: str, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights in float32, read once and straight to where they stay, the checksum on the way.
+
+    Names, shapes and types are those of `expected` before any is read: a file can't make this
+    use more memory than its network does.
+    """
     try:
-        raw = path.read_bytes()
+        size = path.stat().st_size
+        with safe_open(path, framework="pt") as file:
+            # The format has neither gaps nor overlaps, and safetensors has checked that.
+            places = {name: file.get_slice(name) for name in file.offset_keys()}
+            layout = {
+                name: torch.empty(
+                    place.get_shape(), dtype=_TYPES.get(place.get_dtype(), torch.uint8), device="meta"
+                )
+                for name, place in places.items()
+            }
+        _check_layout(path, layout, expected)
+        return _read_tensors(path, layout, sha256)
     except OSError as error:
         raise BadCheckpoint(
             f"Couldn't read {path}: {error.strerror or error}. Import the model again.", field="weights"
         ) from error
-    try:
-        weights = load(raw)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise BadCheckpoint(
-            f"{path} is damaged or cut off ({len(raw):,} bytes). Import the model again.",
+            f"{path} is damaged or cut off ({size:,} bytes). Import the model again.",
             field="weights",
             details=str(error),
         ) from error
-    if hashlib.sha256(raw).hexdigest() != sha256:
+
+
+def _read_tensors(path: Path, layout: Mapping[str, Tensor], sha256: str) -> dict[str, Tensor]:
+    """What stands behind the header, in its order."""
+    weights: dict[str, Tensor] = {}
+    digest = hashlib.sha256()
+    # One for all: a new one for each would leave holes between the weights.
+    scratch = memoryview(bytearray(max((like.nbytes for like in layout.values()), default=0)))
+    with path.open("rb") as file:
+        start = file.read(8)
+        header = file.read(int.from_bytes(start, "little"))
+        digest.update(start + header)
+        for name, like in layout.items():
+            raw = scratch[: like.nbytes]
+            if file.readinto(raw) != len(raw):
+                raise ValueError(f"{name} is cut off")
+            digest.update(raw)
+            weights[name] = torch.empty(like.shape, dtype=torch.float32)
+            weights[name].copy_(torch.frombuffer(raw, dtype=like.dtype).reshape(like.shape))
+    if digest.hexdigest() != sha256:
         raise BadCheckpoint(
             f"{path} is not the file its card was made for: its checksum is another. Import the model again.",
             field="weights",
         )
+    _check_finite(path, weights)
     return weights
 
 
-def _check_weights(path: Path, weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Names, shapes, types and finite values, each complaint naming the first few that differ."""
+def _check_layout(path: Path, weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Names, shapes and types, each complaint naming the first few that differ."""
     missing = [name for name in expected if name not in weights]
     unknown = [name for name in weights if name not in expected]
     if missing or unknown:
@@ -123,6 +177,9 @@ def _check_weights(path: Path, weights: Mapping[str, Tensor], expected: Mapping[
             "Allowed: float16, bfloat16, float32.",
             field="weights",
         )
+
+
+def _check_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
     broken = [name for name, value in weights.items() if not bool(value.isfinite().all())]
     if broken:
         raise BadCheckpoint(
@@ -192,7 +249,8 @@ def _stored(
 ) -> Part:
     weights = {name: value.detach().to("cpu", dtype).contiguous() for name, value in state.items()}
     try:
-        _check_weights(Path(part.weights), weights, kinds[part.kind](part.config).state_dict())
+        _check_layout(Path(part.weights), weights, _laid_out(part, kinds).state_dict())
+        _check_finite(Path(part.weights), weights)
     except BadCheckpoint as error:
         raise ValueError(error.message) from error
     files[part.weights] = save(weights)

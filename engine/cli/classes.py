@@ -36,6 +36,7 @@ def pick_classes(text: str, model: ModelInfo) -> str | tuple[int, ...]:
 
 
 def _number(entry: str, model: ModelInfo) -> int:
+    """The class of that name, number or synonym; a name goes before a synonym."""
     known = {slug(name): number for number, name in enumerate(model.classes)}
     if slug(entry) in known:
         return known[slug(entry)]
@@ -49,9 +50,19 @@ def _number(entry: str, model: ModelInfo) -> int:
             f"--classes has number {entry}; {model.title} knows 0 to {len(model.classes) - 1}: {listed}.",
             field="classes",
         )
+    called = [number for number, words in enumerate(model.synonyms) if slug(entry) in map(slug, words)]
+    if len(called) == 1:
+        return called[0]
+    if called:
+        either = " or ".join(f"{number} {model.classes[number]}" for number in called)
+        raise UnknownName(
+            f"--classes has {shorten(entry)}, a word for several classes. Which one: {either}?",
+            field="classes",
+        )
+    words = [*model.classes, *(word for words in model.synonyms for word in words)]
     raise UnknownName(
         f"--classes has {shorten(entry)}, which {model.title} doesn't know."
-        f"{nearest(entry, model.classes)} It knows: {listed}.",
+        f"{nearest(entry, words)} It knows: {listed}.",
         field="classes",
     )
 

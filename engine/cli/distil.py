@@ -5,11 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 from threading import Event as ThreadEvent
+from typing import TYPE_CHECKING
 
 from engine.cli.command import Command, Namespace
 from engine.cli.console import Console
 from engine.cli.training import Run, add_training_arguments, follow, last_report
 from engine.errors import BadRequest
+
+if TYPE_CHECKING:
+    from engine.training.examples import Examples
 
 __all__ = ["COMMAND"]
 
@@ -32,7 +36,7 @@ def _run(arguments: Namespace, console: Console) -> int:
             f"{run.out / 'head.pt'} is there already. Go on from it with --resume, or give another --out.",
             field="out",
         )
-    images, labels = run.load_images(arguments.data)
+    examples = run.load_examples(arguments.data, console)
 
     from engine.checkpoints.library import user_folder
     from engine.cli.saving import prepare_folder
@@ -43,7 +47,7 @@ def _run(arguments: Namespace, console: Console) -> int:
 
     cancelled = ThreadEvent()
     steps = distil_head(
-        run.recipe, network, images, labels, run.out,
+        run.recipe, network, examples, run.out,
         seed=arguments.seed, steps=arguments.steps, resume=arguments.resume,
         device=run.device, report_every=arguments.report_every, cancelled=cancelled,
     )  # fmt: skip
@@ -53,16 +57,27 @@ def _run(arguments: Namespace, console: Console) -> int:
     model = arguments.model or run.out / "model"
     console.progress(f"Writing {model}")
     write_model(run.recipe, run.out, model, run.device)
-    _write_sample(model)
+    _write_sample(run, model, examples)
     console.say(f"Distilled the head of {arguments.name}; the model is in {model}.")
     console.say(f"Models in {user_folder()} can be chosen in the window and by name.")
     console.result({"recipe": arguments.name, "model": str(model), **last_report(last)})
     return 0
 
 
-def _write_sample(model: Path) -> None:
+def _write_sample(run: Run, model: Path, examples: Examples) -> None:
     """Four pictures, two by two, that stand for the model wherever it is listed."""
     from engine.images import grid, save
+    from engine.networks.compact import CompactConfig
+
+    if not isinstance(run.recipe.network, CompactConfig):
+        from engine.checkpoints.card import CARD, read_card
+        from engine.checkpoints.native import load_network
+        from engine.training.samples import enlarged, write_picture
+
+        write_picture(
+            model / "sample.png", enlarged(load_network(model, read_card(model / CARD)), examples, 4, 2)
+        )
+        return
     from engine.messages import GenerateRequest, Result
     from engine.tasks import Engine
 

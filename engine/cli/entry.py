@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Sequence
 
-from engine.cli import distil, generate, models, train, version
+from engine.cli import decode, distil, edit, encode, generate, models, train, traverse, upsample, version
 from engine.cli.command import Command, Parser, make_parser, nearest
 from engine.cli.console import Console
 from engine.errors import EngineError
@@ -17,6 +17,11 @@ __all__ = ["BAD_INPUT", "BUG", "COMMANDS", "STOPPED", "main"]
 
 COMMANDS = (
     generate.COMMAND,
+    encode.COMMAND,
+    decode.COMMAND,
+    edit.COMMAND,
+    traverse.COMMAND,
+    upsample.COMMAND,
     models.COMMAND,
     train.COMMAND,
     distil.COMMAND,

@@ -8,11 +8,12 @@ import threading
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.classes import class_name, pick_classes, pick_labels
 from engine.cli.command import Command, Namespace, number, whole
 from engine.cli.console import Console, duration
+from engine.cli.enlarging import add_enlarging_arguments, enlarge, find_upsampler
 from engine.cli.interrupt import stop_on_interrupt
 from engine.errors import BadRequest, EngineError, UnknownName
 from engine.messages import (
@@ -86,6 +87,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     how.add_argument(
         "--t-end", type=number(1e-5, 0.5), default=1e-3, metavar="T", help="the time at which the walk ends"
     )
+    add_enlarging_arguments(parser)
     where = parser.add_argument_group("where")
     where.add_argument("--device", default="auto", metavar="NAME", help=", ".join((*DEVICES, "cuda:1")))
     where.add_argument("--precision", default="auto", metavar="NAME", help=", ".join(PRECISIONS))
@@ -148,14 +150,17 @@ def _run(arguments: Namespace, console: Console) -> int:
         if arguments.seed == -1:
             console.note(f"The seed is {request.seed}.")
     model = catalogue.model(request.model)
+    upsampler = find_upsampler(arguments, model, catalogue)
     prepare_folder(arguments.out)
 
     console.progress("Starting")
     from engine.tasks import Engine
 
     cancelled = threading.Event()
+    large: dict[str, Any] | None = None
     with stop_on_interrupt(cancelled):
-        result = _compute(Engine(), request, cancelled, console)
+        engine = Engine()
+        result = _compute(engine, request, cancelled, console)
         if made_by is not None and not _alike(made_by, result.provenance):
             console.note(
                 f"{arguments.source} was made on {made_by.device_name} with torch {made_by.torch}; "
@@ -166,13 +171,41 @@ def _run(arguments: Namespace, console: Console) -> int:
         shown = range(count) if only is None else range(only, min(only + 1, count))
         files = _save(saver, shown, result, model)
         grid = saver.save_grid(shown) if arguments.grid and files else None
+        _tell(console, result, files, grid, arguments.out)
+        if upsampler is not None and files and not cancelled.is_set():
+            saved = [(index, Path(str(file["path"]))) for index, file in zip(shown, files, strict=True)]
+            large = enlarge(engine, result, saved, upsampler, arguments, cancelled, console)
 
-    stopped = not result.complete and cancelled.is_set()
-    if stopped:
+    finished = result.complete and (large is None or bool(large["complete"]))
+    stopped = cancelled.is_set() and not finished
+    if stopped and large is None:
         console.note(f"Stopped. {len(files)} of {request.count} images were finished and are kept.")
+    elif stopped and large is not None:
+        console.note(f"Stopped. {len(large['files'])} of {len(files)} images were enlarged and are kept.")
+    answer = {
+        "complete": result.complete,
+        "request": dataclasses.asdict(request),
+        "files": files,
+        "grid": str(grid) if grid else None,
+        "evaluations": result.evaluations,
+        "evaluations_paper": result.evaluations_paper,
+        "seconds": result.seconds,
+        "provenance": dataclasses.asdict(result.provenance),
+        "notices": list(result.notices),
+    }
+    console.result(answer if large is None else {**answer, "upsampled": large})
+    if stopped:
+        return _STOPPED
+    return 0 if finished else _OUT_OF_MEMORY  # a notice has said why
+
+
+def _tell(
+    console: Console, result: Result, files: list[dict[str, object]], grid: Path | None, folder: Path
+) -> None:
+    """For a person: what was made and where it is."""
     if files:
         console.say(
-            f"{len(files)} image{'s' if len(files) > 1 else ''} in {arguments.out}: "
+            f"{len(files)} image{'s' if len(files) > 1 else ''} in {folder}: "
             f"{result.evaluations} evaluations each, {duration(result.seconds)} on {result.provenance.device_name}, "
             f"seeds from {files[0]['seed']}"
         )
@@ -182,22 +215,6 @@ def _run(arguments: Namespace, console: Console) -> int:
             console.say(f"  ... and {len(files) - 10} more")
     if grid:
         console.say(f"  {grid}")
-    console.result(
-        {
-            "complete": result.complete,
-            "request": dataclasses.asdict(request),
-            "files": files,
-            "grid": str(grid) if grid else None,
-            "evaluations": result.evaluations,
-            "evaluations_paper": result.evaluations_paper,
-            "seconds": result.seconds,
-            "provenance": dataclasses.asdict(result.provenance),
-            "notices": list(result.notices),
-        }
-    )
-    if stopped:
-        return _STOPPED
-    return 0 if result.complete else _OUT_OF_MEMORY  # a notice has said why
 
 
 def _save(saver: Saver, indices: Iterable[int], result: Result, model: ModelInfo) -> list[dict[str, object]]:
@@ -215,7 +232,10 @@ def _save(saver: Saver, indices: Iterable[int], result: Result, model: ModelInfo
 
 
 # What goes with --from: where the image is made and goes, not what it is.
-_BESIDE_SOURCE = ("source", "device", "out", "format", "grid", "json")
+_BESIDE_SOURCE = (
+    *("source", "device", "out", "format", "grid", "json"),
+    *("upsample", "upsample_steps", "aug_level"),
+)
 
 
 def _read_source(arguments: Namespace) -> SavedSettings:

@@ -62,7 +62,9 @@ class Saver:
     def save(self, index: int) -> Path:
         """Write image `index` and return its path."""
         request = self._result.request
-        settings = SavedSettings(request, index, self._result.provenance)
+        label, classes = request.labels[index], self._model.classes
+        name = classes[label] if label is not None and label < len(classes) else ""
+        settings = SavedSettings(request, index, self._result.provenance, name)
         path = self._free(file_name(request, self._model, index), settings)
         save(path, self._result.pictures.one(index), settings)
         return path
@@ -83,6 +85,7 @@ class Saver:
         return path
 
     def _free(self, name: str, settings: SavedSettings) -> Path:
+        assert isinstance(settings.request, GenerateRequest)
         wanted = _identity(settings.request, settings.index), settings.provenance.precision
         return next(p for p in self._names(name) if not p.exists() or _made_with(p) == wanted)
 
@@ -96,6 +99,8 @@ class Saver:
 def _made_with(path: Path) -> tuple[GenerateRequest, str] | None:
     try:
         there = read_settings(path)
+        if not isinstance(there.request, GenerateRequest):
+            return None
         return _identity(there.request, there.index), there.provenance.precision
     except EngineError:
         return None  # somebody else's file

@@ -25,7 +25,7 @@ def _run(arguments: Namespace, console: Console) -> int:
         raise BadRequest(
             f"{checkpoint} is there already. Go on from it with --resume, or give another --out.", field="out"
         )
-    images, labels = run.load_images(arguments.data)
+    examples = run.load_examples(arguments.data, console)
 
     from engine.cli.saving import prepare_folder
     from engine.training.diffusion import train_network
@@ -34,7 +34,7 @@ def _run(arguments: Namespace, console: Console) -> int:
 
     cancelled = ThreadEvent()
     steps = train_network(
-        run.recipe, images, labels, run.out,
+        run.recipe, examples, run.out,
         seed=arguments.seed, steps=arguments.steps, resume=arguments.resume,
         device=run.device, report_every=arguments.report_every, cancelled=cancelled,
     )  # fmt: skip

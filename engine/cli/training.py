@@ -17,10 +17,10 @@ from engine.errors import BadCheckpoint, MissingData, UnknownName
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import nn
 
-    from engine.networks.compact import CompactUNet
     from engine.training.diffusion import TrainingStep
+    from engine.training.examples import Examples
     from engine.training.recipes import Recipe
 
 __all__ = ["Run", "add_training_arguments", "follow", "last_report"]
@@ -79,16 +79,16 @@ class Run:
         use_threads(arguments.threads)
         return cls(recipe, out, choose_placement(arguments.device, "fp32").device)
 
-    def load_images(self, folder: Path | None) -> tuple[Tensor, Tensor]:
-        """Training images uint8 (N, C, H, W) and their labels (N,)."""
-        from engine.training.fashion import load_fashion
+    def load_examples(self, folder: Path | None, console: Console) -> Examples:
+        """What the recipe trains on; pictures that can't be read are named on the console."""
+        from engine.training.data import load_examples
 
-        return load_fashion("train", folder)
+        return load_examples(self.recipe.examples, folder, console.note)
 
-    def load_network(self) -> CompactUNet:
+    def load_network(self) -> nn.Module:
         """The network that `genie train` left in this folder: its running average."""
-        from engine.networks.compact import CompactUNet
         from engine.training.bundle import read_finished
+        from engine.training.objective import make_network
 
         path = self.out / "checkpoint.pt"
         if not path.exists():
@@ -97,7 +97,7 @@ class Run:
                 field="out",
             )
         state = read_finished(path)
-        network = CompactUNet(self.recipe.network)
+        network = make_network(self.recipe)
         try:
             network.load_state_dict(state["average"])
         except RuntimeError as error:

@@ -50,8 +50,15 @@ class ModelInfo:
     licence: str = ""
     data: str = ""
     spacing: str = "quadratic"  # the grid it was measured to like best
-    upsampler: str | None = None
+    upsampler: str | None = None  # the model that enlarges what this one makes
+    upsamples_from: int | None = None  # an upsampler: the size of the images it enlarges
+    synonyms: tuple[tuple[str, ...], ...] = ()  # other names of each class; empty: it has none
     problem: str | None = None  # why it can't be used, if it can't
+
+    @property
+    def is_upsampler(self) -> bool:
+        """It makes large images of small ones, and none of noise alone."""
+        return self.upsamples_from is not None
 
 
 @dataclass(frozen=True)

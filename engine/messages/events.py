@@ -110,6 +110,9 @@ class Outcome:
     """Base of what a task ends with: exactly one, also after a stop, with what was done by then."""
 
     request: Request
+    seconds: float
+    notices: tuple[str, ...]
+    provenance: Provenance | None
 
     @property
     def complete(self) -> bool:
@@ -119,6 +122,11 @@ class Outcome:
     @property
     def kept(self) -> bool:
         """Something is there."""
+        raise NotImplementedError
+
+    @property
+    def words(self) -> str:
+        """What was done, as a person is told: "16 pictures finished."."""
         raise NotImplementedError
 
 
@@ -146,6 +154,12 @@ class Result(Outcome):
     @property
     def kept(self) -> bool:
         return self.pictures.count > 0
+
+    @property
+    def words(self) -> str:
+        count = self.pictures.count
+        done = f"{count:,} picture{'' if count == 1 else 's'}"
+        return f"{done} finished." if self.complete else f"Stopped; {count} of {self.request.count} kept"
 
 
 Event = Loading | Progress | Notice | Outcome

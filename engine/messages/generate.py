@@ -34,6 +34,7 @@ class GenerateRequest(Request):
     """
 
     kind: ClassVar[str] = "generate"
+    lasting: ClassVar[bool] = True
 
     model: str
     seed: int = 0
@@ -72,6 +73,12 @@ class GenerateRequest(Request):
         number("t_end", self.t_end, 1e-5, 0.5)
         place(self.device, self.precision)
         whole("batch", self.batch, 0, MAX_COUNT)
+
+    @property
+    def summary(self) -> str:
+        """ "fashion32, 16 images, genie 10, seed 48151623"."""
+        images = f"{self.count:,} image{'' if self.count == 1 else 's'}"
+        return f"{self.model}, {images}, {self.solver} {self.steps}, seed {self.seed}"
 
     @property
     def count(self) -> int:

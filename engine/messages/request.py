@@ -19,8 +19,14 @@ class Request:
     """
 
     kind: ClassVar[str]
+    lasting: ClassVar[bool] = False  # if it still waits at the end, it waits again at the next start
 
     model: str  # the model it needs first; empty for a task without one
+
+    @property
+    def summary(self) -> str:
+        """One line for a list."""
+        return f"{self.kind}, {self.model}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 from engine.errors import BadRequest
 from engine.messages.checks import shown
-from engine.messages.generate import GenerateRequest, WarmUp
 from engine.messages.request import Request
 
-__all__ = ["FORMAT_VERSION", "REQUESTS", "request_from_json", "request_to_json"]
+__all__ = ["FORMAT_VERSION", "REQUESTS", "request_class", "request_from_json", "request_to_json"]
 
 FORMAT_VERSION = 1
 
-REQUESTS: dict[str, type[Request]] = {cls.kind: cls for cls in (GenerateRequest, WarmUp)}
+# Where the request of each kind is defined. A module is read when a request of its kind is:
+# the window opens before that.
+REQUESTS = {
+    "decode": "encode:DecodeRequest",
+    "direction": "edit:DirectionRequest",
+    "edit": "edit:EditRequest",
+    "encode": "encode:EncodeRequest",
+    "frame": "traverse:FrameRequest",
+    "generate": "generate:GenerateRequest",
+    "import": "importing:ImportRequest",
+    "pace": "traverse:PaceRequest",
+    "photo": "encode:PhotoRequest",
+    "round-trip": "encode:RoundTripRequest",
+    "traverse": "traverse:TraverseRequest",
+    "upsample": "upsample:UpsampleRequest",
+    "warm-up": "generate:WarmUp",
+}
+
+
+def request_class(kind: str) -> type[Request]:
+    """The class of the requests of a kind, one of `REQUESTS`."""
+    module, _, name = REQUESTS[kind].partition(":")
+    found = getattr(import_module(f"engine.messages.{module}"), name)
+    return cast("type[Request]", found)
 
 
 def request_to_json(request: Request) -> str:
@@ -41,7 +64,6 @@ def request_from_json(text: str | bytes | Mapping[str, Any]) -> Request:
         raise BadRequest(
             f"The settings have version {shown(version)}; this program reads up to {FORMAT_VERSION}."
         )
-    cls = REQUESTS.get(kind) if isinstance(kind, str) else None
-    if cls is None:
+    if not isinstance(kind, str) or kind not in REQUESTS:
         raise BadRequest(f"The settings are of kind {shown(kind)}; known: {', '.join(REQUESTS)}.")
-    return cls.from_dict(data)
+    return request_class(kind).from_dict(data)

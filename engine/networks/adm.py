@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.blocks import FourierFeatures, Parts, ResidualBlock, SelfAttention, TwoLinear, UNet
+from engine.networks.labels import embed_labels
 from engine.schedule import VPSchedule
 
 __all__ = ["ADM", "ADMConfig", "ADMUpsampler", "ADMUpsamplerConfig"]
@@ -73,7 +74,8 @@ def _unet(c: ADMConfig | ADMUpsamplerConfig, channels_in: int, embedding: int) -
 class ADM(nn.Module):
     """x_t (B, C, H, W), log gamma (B,), label (B,) -> output (B, C, H, W), features, embedding.
 
-    Without classes the label is not looked at. `features` are (B, widths[0], H, W) and
+    Without classes the label is not looked at; mixtures of labels are weights (B, classes + 1),
+    the last of which counts for nothing. `features` are (B, widths[0], H, W) and
     `embedding` (B, 4 widths[0]) is that of time and label; both feed the GENIE head.
     """
 
@@ -91,7 +93,7 @@ class ADM(nn.Module):
         t = self._schedule.t(log_gamma.exp())
         embedding = self.embed(self.fourier(t.log()))
         if self.embed_label is not None:
-            embedding = embedding + self.embed_label(label)
+            embedding = embedding + embed_labels(self.embed_label, label)
         output, features = self.unet(x_t, F.silu(embedding))
         return output, features, embedding
 

@@ -16,8 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.attention import attend
+from engine.networks.fused import convolve_onto
+from engine.schedule import VPSchedule
 
 __all__ = [
+    "KEEP_VARIANCE",
     "Downsample",
     "FourierFeatures",
     "Level",
@@ -25,11 +28,11 @@ __all__ = [
     "ResidualBlock",
     "SelfAttention",
     "Stage",
+    "TimedUNet",
     "TwoLinear",
     "UNet",
     "Upsample",
-    "add",
-    "add_and_rescale",
+    "activated",
     "sinusoids",
 ]
 
@@ -82,16 +85,15 @@ class TwoLinear(nn.Module):
 # --- blocks -----------------------------------------------------------------------------------
 
 Norm = Callable[[int], nn.GroupNorm]
-Join = Callable[[Tensor, Tensor], Tensor]
+
+# What a sum of two is multiplied by to keep the variance of its terms (Song et al., 2021).
+KEEP_VARIANCE = math.sqrt(0.5)
 
 
-def add(x: Tensor, h: Tensor) -> Tensor:
-    return x + h
-
-
-def add_and_rescale(x: Tensor, h: Tensor) -> Tensor:
-    """(x + h) / sqrt(2): the sum keeps the variance of its terms (Song et al., 2021)."""
-    return (x + h) * math.sqrt(0.5)
+def activated(norm: nn.Module, x: Tensor) -> Tensor:
+    """SiLU of the normalised x, in the memory of the norm: a page never touched before costs
+    as much as the arithmetic."""
+    return F.silu(norm(x), inplace=True)
 
 
 def halve(x: Tensor) -> Tensor:
@@ -112,7 +114,8 @@ class ResidualBlock(nn.Module):
 
     The embedding (B, E), already activated, is added before the second norm or, with `scale`,
     scales and shifts after it. `resample` ("down", "up") halves or doubles the image on both
-    paths. `project` puts a 1x1 convolution on the skip; it must where channels change.
+    paths. `project` puts a 1x1 convolution on the skip; it must where channels change. The sum
+    of both paths is multiplied by `rescale`.
     """
 
     def __init__(
@@ -125,12 +128,12 @@ class ResidualBlock(nn.Module):
         scale: bool = False,
         resample: str | None = None,
         project: bool = False,
-        join: Join = add,
+        rescale: float = 1.0,
     ) -> None:
         super().__init__()
         self._scale = scale
         self._resample = _RESAMPLE[resample] if resample else None
-        self._join = join
+        self._rescale = rescale
         self.norm_1 = norm(channels_in)
         self.conv_1 = nn.Conv2d(channels_in, channels, 3, padding=1)
         self.modulate = nn.Linear(embedding, 2 * channels if scale else channels)
@@ -140,26 +143,49 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Conv2d(channels_in, channels, 1) if projected else nn.Identity()
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        h = F.silu(self.norm_1(x))
+        h = activated(self.norm_1, x)
         if self._resample is not None:
             h, x = self._resample(h), self._resample(x)
-        h = self.conv_1(h)
-        modulation = self.modulate(emb)[:, :, None, None]
+        modulation = self.modulate(emb)
         if self._scale:
-            scale, shift = modulation.chunk(2, dim=1)
-            h = torch.addcmul(shift, self.norm_2(h), 1 + scale)
+            h = self._scaled(self.conv_1(h), modulation)
         else:
-            h = self.norm_2(h + modulation)
-        return self._join(self.skip(x), self.conv_2(F.silu(h)))
+            h = self.norm_2(self._shifted(h, modulation))
+        h = F.silu(h, inplace=True)
+        # Only the outcome of a convolution is ours to write over.
+        spare = not isinstance(self.skip, nn.Identity)
+        out = convolve_onto(self.skip(x), h, self.conv_2.weight, self.conv_2.bias, spare=spare)
+        return out if self._rescale == 1.0 else out.mul_(self._rescale)
+
+    def _shifted(self, h: Tensor, shift: Tensor) -> Tensor:
+        """The first convolution plus shift (B, C); for a single image it is part of the bias."""
+        conv = self.conv_1
+        if len(h) > 1:
+            shifted: Tensor = conv(h).add_(shift[:, :, None, None])
+            return shifted
+        assert conv.bias is not None
+        return F.conv2d(h, conv.weight, conv.bias + shift[0], padding=1)
+
+    def _scaled(self, h: Tensor, modulation: Tensor) -> Tensor:
+        """The norm of h, scaled and shifted by (B, 2 C); for a single image its own weights are."""
+        norm = self.norm_2
+        if len(h) > 1:
+            scale, shift = modulation[:, :, None, None].chunk(2, dim=1)
+            return torch.addcmul(shift, norm(h), 1 + scale)
+        scale, shift = modulation[0].chunk(2)
+        scale = 1 + scale
+        return F.group_norm(
+            h, norm.num_groups, norm.weight * scale, torch.addcmul(shift, norm.bias, scale), norm.eps
+        )
 
 
 class SelfAttention(nn.Module):
     """Self-attention over all positions of an image, with a skip around it."""
 
-    def __init__(self, channels: int, heads: int, *, norm: Norm, join: Join = add) -> None:
+    def __init__(self, channels: int, heads: int, *, norm: Norm, rescale: float = 1.0) -> None:
         super().__init__()
         self._heads = heads
-        self._join = join
+        self._rescale = rescale
         self.norm = norm(channels)
         self.qkv = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)
@@ -170,7 +196,8 @@ class SelfAttention(nn.Module):
         qkv = self.qkv(tokens).unflatten(2, (3, self._heads, c // self._heads))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, heads, positions, C / heads)
         h = self.out(attend(q, k, v).transpose(1, 2).flatten(2))
-        return self._join(x, h.transpose(1, 2).reshape(b, c, height, width))
+        out: Tensor = x + h.transpose(1, 2).reshape(b, c, height, width)
+        return out if self._rescale == 1.0 else out.mul_(self._rescale)
 
 
 class Downsample(nn.Module):
@@ -307,4 +334,36 @@ class UNet(nn.Module):
         for level in reversed(self.up):
             assert isinstance(level, Level)
             h = level.ascend(h, emb, skips)
-        return self.conv_out(F.silu(self.norm_out(h))), h
+        return self.conv_out(activated(self.norm_out, h)), h
+
+
+class TimedUNet(nn.Module):
+    """A U-Net that embeds `time_scale` t in sinusoids, and knows no classes.
+
+    x_t (B, C, H, W), log gamma (B,), label -> output (B, C, H, W), features, embedding. The
+    label is not looked at. `features` are (B, widths[0], H, W) and `embedding` is
+    (B, 4 widths[0]); both feed the GENIE head.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        channels: int,
+        widths: Sequence[int],
+        blocks: int,
+        attention: Sequence[bool],
+        time_scale: float,
+        schedule: VPSchedule,
+    ) -> None:
+        super().__init__()
+        self._schedule = schedule
+        self._time_scale = time_scale
+        self._waves = widths[0]
+        self.embed = TwoLinear(widths[0], 4 * widths[0])
+        self.unet = UNet(parts, channels, channels, widths[0], widths, blocks, attention)
+
+    def forward(self, x_t: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
+        t = self._schedule.t(log_gamma.exp())
+        embedding = self.embed(sinusoids(self._time_scale * t, self._waves))
+        output, features = self.unet(x_t, F.silu(embedding))
+        return output, features, embedding

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.attention import attend
+from engine.networks.labels import embed_labels
 
 __all__ = ["CompactConfig", "CompactUNet"]
 
@@ -135,7 +136,8 @@ class Stage(nn.Module):
 class CompactUNet(nn.Module):
     """x (B, C, H, W), log gamma (B,), label (B,) -> output (B, C, H, W), features, embedding.
 
-    The label `classes` is the null label of classifier-free guidance. `features` are the
+    The label `classes` is the null label of classifier-free guidance; mixtures of labels are
+    weights (B, classes + 1) of any floating type. `features` are the
     activations before the last convolution, (B, widths[0], H / patch, W / patch), and
     `embedding` (B, embedding) is that of noise level and label: both feed the GENIE head.
     """
@@ -176,7 +178,7 @@ class CompactUNet(nn.Module):
         nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        emb = F.silu(self.embed_noise(log_gamma) + self.embed_label(label))
+        emb = F.silu(self.embed_noise(log_gamma) + embed_labels(self.embed_label, label))
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))
         skips = [h]
         for layer in self.down:

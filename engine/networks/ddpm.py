@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from engine.networks.blocks import (
-    Downsample,
-    Parts,
-    ResidualBlock,
-    SelfAttention,
-    TwoLinear,
-    UNet,
-    Upsample,
-    sinusoids,
-)
+from engine.networks.blocks import Downsample, Parts, ResidualBlock, SelfAttention, TimedUNet, Upsample
 from engine.schedule import VPSchedule
 
 __all__ = ["DDPM", "DDPMConfig"]
@@ -43,30 +33,21 @@ def _norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(32, channels, eps=1e-6)
 
 
-class DDPM(nn.Module):
-    """x_t (B, C, H, W), log gamma (B,), label -> output (B, C, H, W), features, embedding.
-
-    It knows no classes: the label is not looked at. `features` are (B, widths[0], H, W) and
-    `embedding` is (B, 4 widths[0]); both feed the GENIE head.
-    """
+class DDPM(TimedUNet):
+    """The network of a `DDPMConfig`; see `TimedUNet` for what it takes and returns."""
 
     def __init__(self, config: DDPMConfig, schedule: VPSchedule | None = None) -> None:
-        super().__init__()
-        c = self.config = config
-        self._schedule = schedule or VPSchedule()
-        embedding = 4 * c.widths[0]
-        self.embed = TwoLinear(c.widths[0], embedding)
+        c = config
         parts = Parts(
             norm=_norm,
-            block=lambda channels_in, channels: ResidualBlock(channels_in, channels, embedding, norm=_norm),
+            block=lambda channels_in, channels: ResidualBlock(
+                channels_in, channels, 4 * c.widths[0], norm=_norm
+            ),
             attention=lambda channels: SelfAttention(channels, 1, norm=_norm),
             down=Downsample,
             up=Upsample,
         )
-        self.unet = UNet(parts, c.channels, c.channels, c.widths[0], c.widths, c.blocks, c.attention)
-
-    def forward(self, x_t: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
-        t = self._schedule.t(log_gamma.exp())
-        embedding = self.embed(sinusoids(self.config.time_scale * t, self.config.widths[0]))
-        output, features = self.unet(x_t, F.silu(embedding))
-        return output, features, embedding
+        super().__init__(
+            parts, c.channels, c.widths, c.blocks, c.attention, c.time_scale, schedule or VPSchedule()
+        )
+        self.config = config

@@ -8,18 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from engine.networks.blocks import (
-    Parts,
-    ResidualBlock,
-    SelfAttention,
-    TwoLinear,
-    UNet,
-    add_and_rescale,
-    sinusoids,
-)
+from engine.networks.blocks import KEEP_VARIANCE, Parts, ResidualBlock, SelfAttention, TimedUNet
 from engine.schedule import VPSchedule
 
 __all__ = ["NCSNpp", "NCSNppConfig"]
@@ -46,38 +37,27 @@ def _norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(min(channels // 4, 32), channels, eps=1e-6)
 
 
-class NCSNpp(nn.Module):
-    """x_t (B, C, H, W), log gamma (B,), label -> output (B, C, H, W), features, embedding.
-
-    It knows no classes: the label is not looked at. `features` are (B, widths[0], H, W) and
-    `embedding` is (B, 4 widths[0]); both feed the GENIE head.
-    """
+class NCSNpp(TimedUNet):
+    """The network of an `NCSNppConfig`; see `TimedUNet` for what it takes and returns."""
 
     def __init__(self, config: NCSNppConfig, schedule: VPSchedule | None = None) -> None:
-        super().__init__()
-        c = self.config = config
-        self._schedule = schedule or VPSchedule()
-        embedding = 4 * c.widths[0]
-        self.embed = TwoLinear(c.widths[0], embedding)
+        c = config
 
         def block(channels_in: int, channels: int, resample: str | None = None) -> ResidualBlock:
             return ResidualBlock(
-                channels_in, channels, embedding, norm=_norm, resample=resample,
-                project=resample is not None, join=add_and_rescale,
+                channels_in, channels, 4 * c.widths[0], norm=_norm, resample=resample,
+                project=resample is not None, rescale=KEEP_VARIANCE,
             )  # fmt: skip
 
         parts = Parts(
             norm=_norm,
             block=block,
-            attention=lambda channels: SelfAttention(channels, 1, norm=_norm, join=add_and_rescale),
+            attention=lambda channels: SelfAttention(channels, 1, norm=_norm, rescale=KEEP_VARIANCE),
             down=lambda channels: block(channels, channels, "down"),
             up=lambda channels: block(channels, channels, "up"),
             attends_once_going_up=True,
         )
-        self.unet = UNet(parts, c.channels, c.channels, c.widths[0], c.widths, c.blocks, c.attention)
-
-    def forward(self, x_t: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
-        t = self._schedule.t(log_gamma.exp())
-        embedding = self.embed(sinusoids(self.config.time_scale * t, self.config.widths[0]))
-        output, features = self.unet(x_t, F.silu(embedding))
-        return output, features, embedding
+        super().__init__(
+            parts, c.channels, c.widths, c.blocks, c.attention, c.time_scale, schedule or VPSchedule()
+        )
+        self.config = config

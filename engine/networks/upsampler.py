@@ -6,12 +6,11 @@ Noise of a known level hides what the small image has and a real one has not (Ho
 
 from __future__ import annotations
 
-import math
-
 import torch.nn.functional as F
 from torch import Tensor
 
 from engine.networks.adm import ADMUpsampler
+from engine.networks.compact_upsampler import CompactUpsampler, CompactUpsamplerHead
 from engine.networks.published_head import PublishedHead
 from engine.schedule import VPSchedule, expand
 
@@ -35,7 +34,7 @@ class ConditionedNetwork:
     `condition` (B, C, H, W) is as `enlarge` returns it, `level` (B,) as `noisy_image` had it.
     """
 
-    def __init__(self, network: ADMUpsampler, condition: Tensor, level: Tensor) -> None:
+    def __init__(self, network: ADMUpsampler | CompactUpsampler, condition: Tensor, level: Tensor) -> None:
         self.network = network
         self._condition = condition
         self._level = level
@@ -50,9 +49,8 @@ class ConditionedNetwork:
 class ConditionedHead:
     """The head of an upsampler with what its network starts from."""
 
-    fade = math.inf
-
-    def __init__(self, head: PublishedHead, condition: Tensor) -> None:
+    def __init__(self, head: PublishedHead | CompactUpsamplerHead, condition: Tensor) -> None:
+        self.fade = head.fade
         self._head = head
         self._condition = condition
 

@@ -12,7 +12,7 @@ from engine.solvers.base import Field, Flow, Solver, State
 
 __all__ = ["Field", "Flow", "Solver", "State", "solver", "solver_infos", "solvers"]
 
-_ORDER = ("genie", "genie-exact", "ddim", "heun", "dpmpp-2m", "unipc", "ipndm")
+_ORDER = ("genie", "genie-2m", "genie-exact", "ddim", "heun", "dpmpp-2m", "unipc", "ipndm")
 
 
 @cache

@@ -11,8 +11,9 @@ from engine.checkpoints.card import Card, Part
 from engine.checkpoints.native import config_of, save_model
 from engine.devices import choose_placement
 from engine.errors import BadCheckpoint
+from engine.networks.compact import CompactConfig
 from engine.training.checkpoint import read_checkpoint
-from engine.training.distil import head_config
+from engine.training.objective import head_config
 from engine.training.recipes import Recipe
 
 __all__ = ["read_finished", "write_model"]
@@ -44,6 +45,7 @@ def write_model(recipe: Recipe, run: Path, folder: Path, device: torch.device | 
             "head_steps": head["step"],
             "head_seconds": round(head["seconds"]),
         }
+    kind = "compact" if isinstance(recipe.network, CompactConfig) else "compact-upsampler"
     card = Card(
         name=recipe.name,
         title=recipe.title,
@@ -52,8 +54,8 @@ def write_model(recipe: Recipe, run: Path, folder: Path, device: torch.device | 
         channels=recipe.network.channels,
         classes=recipe.classes,
         null_label=recipe.label_dropout > 0,
-        network=Part("compact", config_of(recipe.network), "network.safetensors"),
-        head=Part("compact", config_of(head_config(recipe)), "head.safetensors") if head else None,
+        network=Part(kind, config_of(recipe.network), "network.safetensors"),
+        head=Part(kind, config_of(head_config(recipe)), "head.safetensors") if head else None,
         prediction="v",
         spacing=recipe.spacing,
         data={"name": data.name, "licence": data.licence, "note": data.note},

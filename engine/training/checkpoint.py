@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ class Training:
         self._before = 0.0  # seconds of training before it was resumed
         self._saved, self._saved_at = 0, time.monotonic()
         self.step, self.steps = 0, steps
+
+    @property
+    def average(self) -> Mapping[str, Tensor]:
+        """The running average of the module's weights (EMA), by name."""
+        return self._average
 
     @property
     def seconds(self) -> float:

@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from engine.devices import choose_placement
-from engine.networks.compact import CompactUNet
 from engine.schedule import VPSchedule, expand
 from engine.training.checkpoint import Training
+from engine.training.examples import Examples
+from engine.training.objective import draw_view, make_network
 from engine.training.recipes import Recipe
+from engine.training.samples import write_loss, write_sheet
 
 __all__ = [
     "TrainingStep",
@@ -31,6 +33,9 @@ __all__ = [
     "step_generator",
     "train_network",
 ]
+
+
+_BETWEEN_SHEETS = 300.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,7 @@ def low_precision(device: torch.device) -> torch.autocast:
 
 def train_network(
     recipe: Recipe,
-    images: Tensor,
-    labels: Tensor,
+    examples: Examples,
     folder: Path,
     *,
     seed: int = 0,
@@ -94,17 +98,18 @@ def train_network(
     report_every: int = 25,
     cancelled: ThreadEvent | None = None,
 ) -> Iterator[TrainingStep]:
-    """Train on images uint8 (N, C, H, W) with labels (N,); yields about once a `report_every`.
+    """Train on `examples`; yields about once a `report_every`.
 
     `folder/checkpoint.pt` is written every two minutes, at the end, and when the training is
     stopped, by setting `cancelled` or by closing the iterator: weights, their running average
-    (EMA), the optimiser and the step. `resume` goes on from there.
+    (EMA), the optimiser and the step. `resume` goes on from there. Beside it are `losses.csv`, a
+    line a report, and `samples.png`, renewed every five minutes and at the end.
     """
     device = device or torch.device("cpu")
     begun = time.monotonic()
     schedule = VPSchedule()
     torch.manual_seed(seed)
-    network = CompactUNet(recipe.network).to(device).train()
+    network = make_network(recipe).to(device).train()
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99),
         weight_decay=recipe.weight_decay, fused=True,
@@ -120,12 +125,12 @@ def train_network(
 
     precision = low_precision(device)
     losses: list[float] = []
+    looked = begun
     try:
         for step in range(first, training.steps):
             random = step_generator(seed, step)
-            rows = torch.randint(len(images), (recipe.batch,), generator=random)
-            x0 = images[rows].to(device).float() / 127.5 - 1.0
-            label = labels[rows]
+            pictures, label = examples.draw(recipe.batch, random)
+            x0 = pictures.to(device).float() / 127.5 - 1.0
             dropped = torch.rand(recipe.batch, generator=random) < recipe.label_dropout
             label = torch.where(dropped, recipe.network.classes, label).to(device)
             u = spread_out(recipe.batch, random)
@@ -135,9 +140,12 @@ def train_network(
             alpha = expand((1.0 + gamma**2).rsqrt(), x0)
             sigma = expand(gamma, x0) * alpha
 
+            view = draw_view(network, x0, random)
             with precision:
-                v = network(alpha * x0 + sigma * noise, log_gamma, label)[0]
-            loss = (v.float() - (alpha * noise - sigma * x0)).square().mean()
+                v = view.network(alpha * x0 + sigma * noise, log_gamma, label)[0]
+            errors = (v.float() - (alpha * noise - sigma * x0)).square()
+            weight = view.weight(log_gamma)
+            loss = (errors if weight is None else expand(weight, errors) * errors).mean()
             training.descend(loss, learning_rate(recipe, step, training.steps), recipe.ema)
 
             losses.append(loss.item())
@@ -147,6 +155,10 @@ def train_network(
                 left = seconds / (training.step - first) * (training.steps - training.step)
                 mean = math.fsum(losses) / len(losses)
                 losses.clear()
+                write_loss(folder / "losses.csv", training.step, mean, training.seconds)
+                if time.monotonic() - looked > _BETWEEN_SHEETS or training.step == training.steps:
+                    write_sheet(folder / "samples.png", recipe, network, training.average, examples)
+                    looked = time.monotonic()
                 yield TrainingStep(training.step, training.steps, mean, training.seconds, left)
             if stopped:
                 training.save()
@@ -158,6 +170,6 @@ def train_network(
 
 def _recipe_identity(recipe: Recipe) -> str:
     """What must agree for a checkpoint to be continued: the network and the optimisation."""
-    words = {"title", "summary", "classes", "data", "spacing", "steps", "restarts"}
+    words = {"title", "summary", "classes", "data", "examples", "spacing", "steps", "restarts"}
     kept = {k: v for k, v in asdict(recipe).items() if k not in words and not k.startswith("head_")}
     return repr(sorted(kept.items()))

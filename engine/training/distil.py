@@ -25,64 +25,59 @@ from threading import Event as ThreadEvent
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.denoiser import NetworkDenoiser
 from engine.files import write_atomically
 from engine.flow import exact_derivative
-from engine.networks.compact import CompactUNet
-from engine.networks.head import CompactHead, CompactHeadConfig, mixed_derivative
+from engine.networks.head import mixed_derivative
 from engine.schedule import VPSchedule, expand
 from engine.training.checkpoint import Training
 from engine.training.diffusion import TrainingStep, draw_log_gamma, step_generator
+from engine.training.examples import Examples
+from engine.training.objective import bind_head, draw_view, make_head
 from engine.training.recipes import Recipe
 
-__all__ = ["distil_head", "head_config", "make_targets"]
+__all__ = ["distil_head", "make_targets"]
 
 _CHUNK = 2048
 _TARGET_BATCH = 128
 
 
-def head_config(recipe: Recipe) -> CompactHeadConfig:
-    """The head that fits the recipe's network."""
-    n = recipe.network
-    return CompactHeadConfig(
-        n.channels, n.patch, n.widths[0], n.embedding, recipe.head_width, recipe.head_fade
-    )
-
-
 def make_targets(
-    recipe: Recipe, network: CompactUNet, images: Tensor, labels: Tensor, count: int, random: torch.Generator
+    recipe: Recipe, network: nn.Module, examples: Examples, count: int, random: torch.Generator
 ) -> dict[str, Tensor]:
     """`count` noised images with all a head sees and should say, on the network's device:
 
-    x_t, eps, target (N, C, H, W) and gamma (N,) in fp32; features and embedding in bf16.
+    x_t, eps, target (N, C, H, W) and gamma (N,) in fp32; features and embedding in bf16; an
+    upsampler's condition (N, C, H, W) in bf16 too.
     """
     device = next(network.parameters()).device
-    rows = torch.randint(len(images), (count,), generator=random)
-    x0 = images[rows].to(device).float() / 127.5 - 1.0
+    pictures, label = examples.draw(count, random)
+    x0 = pictures.to(device).float() / 127.5 - 1.0
     dropped = torch.rand(count, generator=random) < recipe.label_dropout
-    label = torch.where(dropped, recipe.network.classes, labels[rows]).to(device)
+    label = torch.where(dropped, recipe.network.classes, label).to(device)
     u = torch.rand(count, generator=random, dtype=torch.float64)
     gamma = draw_log_gamma(u, recipe, VPSchedule()).exp().float().to(device)
     level = expand(gamma, x0)
     x_t = (x0 + level * torch.randn(x0.shape, generator=random).to(device)) * (1.0 + level**2).rsqrt()
 
-    denoiser = NetworkDenoiser(network, "v", label, dtype=torch.float32)
+    view = draw_view(network, x0, random)
+    denoiser = NetworkDenoiser(view.network, "v", label, dtype=torch.float32)
     with torch.no_grad():
         here = denoiser.predict(x_t, level)
         target = exact_derivative(denoiser, x_t, here.eps, level)
-    return {
+    made = {
         "x_t": x_t, "eps": here.eps, "target": target, "gamma": gamma,
         "features": here.features.bfloat16(), "embedding": here.embedding.bfloat16(),
     }  # fmt: skip
+    return made if view.condition is None else made | {"condition": view.condition.bfloat16()}
 
 
 def distil_head(
     recipe: Recipe,
-    network: CompactUNet,
-    images: Tensor,
-    labels: Tensor,
+    network: nn.Module,
+    examples: Examples,
     folder: Path,
     *,
     seed: int = 0,
@@ -92,7 +87,7 @@ def distil_head(
     report_every: int = 50,
     cancelled: ThreadEvent | None = None,
 ) -> Iterator[TrainingStep]:
-    """Distil on images uint8 (N, C, H, W) with labels (N,).
+    """Distil on `examples`.
 
     First the targets are made (steps count them in batches, with a loss of nan), then the head
     is trained; the loss reported is relative: the weighted error over the weighted norm of the
@@ -123,7 +118,7 @@ def distil_head(
             for batch in range(batches):
                 # Another stream than the network's training, so that it meets fresh noise.
                 random = step_generator(seed + 7919, chunk * batches + batch)
-                pieces.append(make_targets(recipe, network, images, labels, _TARGET_BATCH, random))
+                pieces.append(make_targets(recipe, network, examples, _TARGET_BATCH, random))
                 made += 1
                 now = time.monotonic()
                 done = chunk * batches + batch + 1
@@ -139,7 +134,7 @@ def distil_head(
     count = len(data["gamma"])
 
     torch.manual_seed(seed)
-    head = CompactHead(head_config(recipe)).to(device).train()
+    head = make_head(recipe).to(device).train()
     optimiser = torch.optim.AdamW(
         head.parameters(), lr=recipe.head_learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
     )
@@ -161,7 +156,8 @@ def distil_head(
             gamma = expand(piece["gamma"], piece["x_t"])
             warm = min(1.0, (step + 1) / recipe.warmup)
             fall = 0.5 * (1 + math.cos(math.pi * step / head_steps))
-            h = head(piece["x_t"], piece["eps"], piece["features"], piece["embedding"])
+            bound = bind_head(head, piece.get("condition"))
+            h = bound(piece["x_t"], piece["eps"], piece["features"], piece["embedding"])
             error = (gamma * (mixed_derivative(h, gamma, head.fade) - piece["target"])).square().mean()
             training.descend(error, recipe.head_learning_rate * warm * fall, recipe.head_ema)
 
@@ -198,13 +194,13 @@ def _read_chunk(path: Path, source: str) -> tuple[dict[str, Tensor], float] | No
         return None
 
 
-def _identity(recipe: Recipe, network: CompactUNet, seed: int) -> str:
+def _identity(recipe: Recipe, network: nn.Module, seed: int) -> str:
     """Recipe of the head and what its targets were made from."""
     kept = {k: v for k, v in asdict(recipe).items() if k.startswith("head_") and k != "head_steps"}
     return repr((sorted(kept.items()), _source(recipe, network, seed)))
 
 
-def _source(recipe: Recipe, network: CompactUNet, seed: int) -> str:
+def _source(recipe: Recipe, network: nn.Module, seed: int) -> str:
     """What decides the targets: a fingerprint of the network, the noise levels and the seed."""
     # On the CPU, where float64 exists and every device's sum is the same.
     total = sum(p.detach().cpu().double().abs().sum().item() for p in network.parameters())

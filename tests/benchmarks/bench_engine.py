@@ -91,7 +91,7 @@ def measure(engine: Engine, model: str, repeats: int, device: str, precision: st
         return GenerateRequest(model, labels=labels, batch=count, device=device, precision=precision)
 
     list(engine.run(WarmUp(model, device=device, precision=precision)))
-    (loaded,) = engine._loaded.values()
+    (loaded,) = engine._workbench._loaded.values()
     assert loaded.head is not None
     quiet = Control(keep_steps=False)
     run(engine, request(16), quiet)

@@ -38,10 +38,10 @@ from engine.denoiser import NetworkDenoiser
 from engine.devices import Placement, choose_placement, use_threads
 from engine.files import write_atomically
 from engine.flow import ProbabilityFlow
-from engine.networks.compact import CompactUNet
 from engine.sampling import sample
 from engine.schedule import VPSchedule
 from engine.solvers import solver
+from engine.training.objective import make_network
 from engine.training.recipes import FASHION32
 
 VP = VPSchedule()
@@ -76,7 +76,7 @@ def bundled_network() -> tuple[nn.Module, str]:
     if (folder / CARD).exists():
         return load_network(folder, read_card(folder / CARD)), "fashion32"
     random = torch.Generator().manual_seed(0)
-    network = CompactUNet(FASHION32.network).eval().requires_grad_(False)
+    network = make_network(FASHION32).eval().requires_grad_(False)
     for parameter in network.parameters():
         if not parameter.any():  # the layers that begin at zero
             parameter.copy_(0.02 * torch.randn(parameter.shape, generator=random))

@@ -35,12 +35,10 @@ from engine.evaluation.features import Gaussian, feature_distance, fit, judge
 from engine.evaluation.quality import Sampler, Setting, fingerprint, score
 from engine.files import write_atomically
 from engine.messages import SPACINGS
-from engine.networks.compact import CompactUNet
-from engine.networks.head import CompactHead
 from engine.schedule import VPSchedule
 from engine.solvers import solver_infos, solvers
-from engine.training.distil import head_config
 from engine.training.fashion import load_fashion
+from engine.training.objective import make_head, make_network
 from engine.training.recipes import FASHION32
 from tests.benchmarks.quality_report import print_report, ratios
 
@@ -68,11 +66,11 @@ class Source:
         device = choose_placement(self.device, "fp32").device
         if self.checkpoint is not None:
             c = FASHION32.network
-            network = CompactUNet(c)
+            network = make_network(FASHION32)
             network.load_state_dict(_average(self.checkpoint))
             head = None
             if self.head_checkpoint is not None:
-                head = CompactHead(head_config(FASHION32))
+                head = make_head(FASHION32)
                 head.load_state_dict(_average(self.head_checkpoint))
             shape = (c.channels, c.image_size, c.image_size)
             sampler = Sampler(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,22 @@ import torch
 from torch import Tensor, nn
 
 from engine.checkpoints.layouts import Row, rows_of
-from engine.checkpoints.recognise import build
+from engine.checkpoints.recognise import PUBLISHED, PublishedModel, build
 from engine.networks.adm import ADMConfig, ADMUpsamplerConfig
 from engine.networks.ddpm import DDPMConfig
 from engine.networks.ncsnpp import NCSNppConfig
 from engine.networks.published_head import PublishedHeadConfig
 
-__all__ = ["HEADS", "NETWORKS", "document_of", "random_network", "shapes_of", "write_published"]
+__all__ = [
+    "HEADS",
+    "NETWORKS",
+    "document_of",
+    "random_network",
+    "shapes_of",
+    "small_models",
+    "write_published",
+    "write_small_model",
+]
 
 # One of each architecture, with what makes it that of a published model: where there is attention.
 NETWORKS: dict[str, Any] = {
@@ -86,3 +96,25 @@ def write_published(path: Path, network: nn.Module) -> Path:
 def shapes_of(config: Any) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         return {row.key: row.shape for row in rows_of(build(config))}
+
+
+def small_models() -> tuple[PublishedModel, ...]:
+    """The published models as if they were of the sizes above, to stand in `recognise.PUBLISHED`.
+
+    ImageNet's keeps its 1,000 classes.
+    """
+    configs = NETWORKS | {"imagenet64-cond": replace(NETWORKS["imagenet64-cond"], classes=1000)}
+    configs["bedroom128"] = NETWORKS["church128"]
+    heads = HEADS | {"bedroom128": HEADS["cifar10"]}
+    return tuple(replace(model, network=configs[model.name], head=heads[model.name]) for model in PUBLISHED)
+
+
+def write_small_model(folder: Path, name: str, *, head: bool = True) -> list[Path]:
+    """The files of one of `small_models`, in a folder of its own: the network, then the head."""
+    model = next(model for model in small_models() if model.name == name)
+    place = folder / name
+    place.mkdir(parents=True, exist_ok=True)
+    files = [write_published(place / "checkpoint.pth", random_network(model.network))]
+    if head:
+        files.append(write_published(place / "genie_checkpoint.pth", random_network(model.head, seed=1)))
+    return files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import io
 import json
@@ -19,6 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from engine.errors import BadImage, BadRequest, EngineError, UnusableFolder
 from engine.images import (
     SavedSettings,
+    describe,
     encode_png,
     from_pil,
     grid,
@@ -26,10 +28,11 @@ from engine.images import (
     read_settings,
     save,
     settings_from_json,
+    settings_in,
     settings_to_json,
     to_pil,
 )
-from engine.messages import GenerateRequest, Pictures, Provenance
+from engine.messages import FileImage, GenerateRequest, Pictures, Provenance, UpsampleRequest
 
 PROVENANCE = Provenance("cpu", "Prozessör", "bf16", "2.13.0", "0.1.0", (2, 2, 1), threads=2)
 REQUEST = GenerateRequest("tiny", seed=40, labels=(0, 1, None, 2, 1), guidance=0.5, denoise=True)
@@ -280,3 +283,32 @@ def test_pillow_and_back() -> None:
     buffer = io.BytesIO()
     Image.new("RGBA", (2, 2), (255, 0, 0, 128)).save(buffer, format="PNG")
     assert from_pil(Image.open(buffer)).channels == 3
+
+
+def test_the_words_in_the_file_name_the_class(tmp_path: Path) -> None:
+    named = dataclasses.replace(SETTINGS, class_name="Ankle boot")
+    number = named.request.labels[named.index]  # type: ignore[attr-defined]
+    assert f"Class: Ankle boot ({number})" in describe(named)
+    assert f"Class: {number}\n" in describe(SETTINGS)
+    save(tmp_path / "a.png", pictures(), named)
+    with Image.open(tmp_path / "a.png") as image:
+        assert f"Class: Ankle boot ({number})" in image.text["parameters"]  # type: ignore[attr-defined]
+    assert read_settings(tmp_path / "a.png") == SETTINGS  # the number alone decides
+
+
+def test_a_picture_of_another_task_carries_its_request(tmp_path: Path) -> None:
+    request = UpsampleRequest("up", seed=3, aug_level=0.25, images=(FileImage("/x/a.png"),) * 2)
+    made = SavedSettings.alone(request, 1, dataclasses.replace(PROVENANCE, batches=(2,)))
+    assert (made.request, made.index, made.provenance.batches) == (request.part(1, 1), 0, (1,))
+    save(tmp_path / "a.png", pictures(), made)
+    found = read_settings(tmp_path / "a.png")
+    assert found == made
+    assert settings_in((tmp_path / "a.png").read_bytes()) == made
+    assert {"Task: upsample", "Seed: 4", "Aug level: 0.25"} <= set(describe(made).splitlines())
+    with pytest.raises(BadRequest, match="another task"):
+        found.repeat()
+
+
+def test_settings_in_bytes_that_hold_none() -> None:
+    assert settings_in(b"") is None
+    assert settings_in(encode_png(pictures())) is None

@@ -7,12 +7,14 @@ import json
 import math
 import subprocess
 import sys
+from importlib import import_module
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import messages
 from engine.errors import BadRequest, UnknownName
 from engine.messages import (
     DEVICES,
@@ -30,7 +32,9 @@ from engine.messages import (
     request_from_json,
     request_to_json,
 )
+from engine.messages.wire import REQUESTS, request_class
 from engine.solvers import solver_infos
+from engine.tasks import TASKS
 
 names = st.text(min_size=1, max_size=200)
 requests = st.builds(
@@ -178,3 +182,18 @@ def test_messages_need_nothing_but_the_standard_library(root: Any) -> None:
         [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_every_kind_of_request_has_its_class_and_its_task() -> None:
+    assert set(REQUESTS) == set(TASKS)
+    for kind in REQUESTS:
+        assert request_class(kind).kind == kind
+        task = import_module(TASKS[kind])
+        assert callable(task.run)
+
+
+def test_names_that_load_later_are_those_of_their_modules() -> None:
+    for name in messages.__all__:
+        assert getattr(messages, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        messages.Nonsense  # noqa: B018

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.checkpoints.card import read_card
+from engine.checkpoints.card import Part, read_card
 from engine.checkpoints.library import list_models
-from engine.checkpoints.native import load_head, load_network, save_model
+from engine.checkpoints.native import config_of, load_head, load_network, save_model
 from engine.errors import BadCheckpoint, UnusableFolder
+from engine.networks.adm import ADM, ADMConfig
 from tests.engine.tiny_model import tiny_card, tiny_states, write_tiny_model
 
 
@@ -143,3 +146,51 @@ def test_what_a_killed_save_left_behind_is_no_model(tmp_path: Path) -> None:
     assert list_models([tmp_path]) == ()
     write_tiny_model(tmp_path)
     assert [(model.name, model.problem) for model in list_models([tmp_path])] == [("tiny", None)]
+
+
+_PEAK = """
+import re, sys
+from pathlib import Path
+import torch
+from engine.checkpoints.card import Part, read_card
+from engine.checkpoints.native import load_network
+
+with torch.device("meta"):
+    torch.ones(1) * 2  # torch readies itself
+def held(what):
+    return int(re.search(what + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+card = read_card(Path(sys.argv[1]) / "card.toml")
+before = held("VmRSS")
+network = load_network(Path(sys.argv[1]), card)
+size = sum(value.numel() * 4 for value in network.state_dict().values())
+print((held("VmHWM") - before) / size)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no VmHWM to read")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_loading_holds_the_weights_once(tmp_path: Path, dtype: torch.dtype) -> None:
+    """Of a network of 140 MB: neither the file's bytes nor random beginnings beside them."""
+    config = ADMConfig(widths=(96, 192, 384), blocks=2, attention=(False, False, True))
+    with torch.device("meta"):
+        layout = ADM(config).state_dict()
+    state = {name: torch.zeros(value.shape) for name, value in layout.items()}
+    card = replace(
+        tiny_card(), image_size=64, channels=3, classes=(), null_label=False, head=None,
+        network=Part("adm", config_of(config), "network.safetensors"),
+    )  # fmt: skip
+    save_model(tmp_path / "m", card, state, dtype=dtype)
+    command = [sys.executable, "-c", _PEAK, str(tmp_path / "m")]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    assert 0.9 < float(done.stdout) < 1.4
+
+
+def test_a_file_of_another_network_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its header is enough to refuse it, however large it is."""
+    folder = write_tiny_model(tmp_path)
+    weights = load_file(folder / "network.safetensors")
+    store(folder, {**weights, "more": torch.zeros(3)})
+    monkeypatch.setattr("engine.checkpoints.native._read_tensors", lambda *_: pytest.fail("was read"))
+    assert "unknown more" in problem(folder)

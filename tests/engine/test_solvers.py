@@ -53,7 +53,7 @@ def reference(ends: tuple[float, float]) -> tuple[Tensor, Tensor]:
 
 
 def test_the_registry_knows_these_solvers() -> None:
-    assert NAMES[:7] == ["genie", "genie-exact", "ddim", "heun", "dpmpp-2m", "unipc", "ipndm"]
+    assert NAMES[:8] == ["genie", "genie-2m", "genie-exact", "ddim", "heun", "dpmpp-2m", "unipc", "ipndm"]
     with pytest.raises(UnknownName, match="Did you mean 'heun'"):
         solver("heum")
 
@@ -107,12 +107,13 @@ def test_walking_up_and_down_again_comes_back(name: str) -> None:
 def test_one_step_is_euler_with_what_the_solver_adds(name: str) -> None:
     entry, mixture = solver(name), example_mixture()
     xbar, g, g_next = noise(4) * 3.0, 2.5, 2.0
-    h = g_next - g
+    h, lam = g_next - g, math.log(g / g_next)
     here = ProbabilityFlow(mixture).field_with_derivative(xbar, g)
     euler = xbar + h * here.eps
     expected = {
         "genie": euler + 0.5 * h * h * here.derivative,
         "genie-exact": euler + 0.5 * h * h * here.derivative,
+        "genie-2m": here.x0.lerp(xbar, g_next / g) + (lam - (1.0 - g_next / g)) * g * g * here.derivative,
         "heun": xbar + 0.5 * h * (here.eps + ProbabilityFlow(mixture).field(euler, g_next).eps),
     }.get(name, euler)  # all others have no history yet and step as DDIM does
     torch.testing.assert_close(finish(entry, flow_of(entry, mixture), xbar, [g, g_next]), expected)

@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.checkpoints.card import read_card
 from engine.checkpoints.native import load_head, load_network
 from engine.denoiser import NetworkDenoiser
 from engine.errors import BadCheckpoint, MissingData, UnusableFolder
 from engine.flow import exact_derivative
-from engine.networks.compact import CompactConfig, CompactUNet
-from engine.networks.head import mixed_derivative
+from engine.networks.compact import CompactConfig
+from engine.networks.compact_upsampler import CompactUpsamplerConfig
+from engine.networks.head import CompactHead, mixed_derivative
 from engine.schedule import VPSchedule, expand
 from engine.training import distil, fashion
 from engine.training.bundle import write_model
@@ -39,7 +40,9 @@ from engine.training.diffusion import (
     train_network,
 )
 from engine.training.distil import distil_head, make_targets
-from engine.training.recipes import FASHION32
+from engine.training.examples import Examples, PlainExamples
+from engine.training.objective import make_network
+from engine.training.recipes import FASHION32, Recipe
 
 CPU = torch.device("cpu")
 TINY = replace(
@@ -54,6 +57,17 @@ TINY = replace(
 )  # fmt: skip
 
 
+TINY_UP = replace(
+    TINY,
+    name="tiny-up",
+    network=CompactUpsamplerConfig(
+        image_size=16, channels=1, patch=2, widths=(8, 8), blocks=1, embedding=16, low_resolution=4
+    ),
+    classes=(),
+    label_dropout=0.0,
+)
+
+
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distil, "_CHUNK", 8)
@@ -61,14 +75,21 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def data() -> tuple[Tensor, Tensor]:
+def data() -> Examples:
     random = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (12, 1, 8, 8), generator=random, dtype=torch.int64)
-    return images.to(torch.uint8), torch.randint(0, 3, (12,), generator=random)
+    return PlainExamples(images.to(torch.uint8), torch.randint(0, 3, (12,), generator=random))
 
 
-def network_of(folder: Path) -> CompactUNet:
-    network = CompactUNet(TINY.network)
+@pytest.fixture(scope="module")
+def large() -> Examples:
+    random = torch.Generator().manual_seed(2)
+    images = torch.randint(0, 256, (12, 1, 16, 16), generator=random, dtype=torch.int64)
+    return PlainExamples(images.to(torch.uint8), torch.zeros(12, dtype=torch.int64))
+
+
+def network_of(folder: Path, recipe: Recipe = TINY) -> nn.Module:
+    network = make_network(recipe)
     network.load_state_dict(read_checkpoint(folder / "checkpoint.pt")["average"])
     return network
 
@@ -91,20 +112,22 @@ def same(one: object, other: object) -> bool:
 Start = Callable[..., Iterator[TrainingStep]]
 
 
-@pytest.fixture(params=["train", "distil"])
-def start(request: pytest.FixtureRequest, data: tuple[Tensor, Tensor], tmp_path: Path) -> Start:
-    """Either training, as `start(folder, ...)`; both write eight steps into the file `start.file`."""
-    if request.param == "train":
+@pytest.fixture(params=["train", "distil", "train an upsampler", "distil an upsampler"])
+def start(request: pytest.FixtureRequest, data: Examples, large: Examples, tmp_path: Path) -> Start:
+    """Any training, as `start(folder, ...)`; all write eight steps into the file `start.file`."""
+    recipe, examples = (TINY_UP, large) if request.param.endswith("upsampler") else (TINY, data)
+    if request.param.startswith("train"):
 
         def begin(folder: Path, **options: Any) -> Iterator[TrainingStep]:
-            return train_network(TINY, *data, folder, report_every=1, **options)
+            return train_network(recipe, examples, folder, report_every=1, **options)
 
         begin.file = "checkpoint.pt"  # type: ignore[attr-defined]
         return begin
-    list(train_network(TINY, *data, tmp_path / "network", steps=2))
+    list(train_network(recipe, examples, tmp_path / "network", steps=2))
 
     def begin_head(folder: Path, **options: Any) -> Iterator[TrainingStep]:
-        return distil_head(TINY, network_of(tmp_path / "network"), *data, folder, report_every=1, **options)
+        network = network_of(tmp_path / "network", recipe)
+        return distil_head(recipe, network, examples, folder, report_every=1, **options)
 
     begin_head.file = "head.pt"  # type: ignore[attr-defined]
     return begin_head
@@ -167,13 +190,13 @@ def test_another_seed_is_not_resumed(start: Start, tmp_path: Path) -> None:
     assert state(start, tmp_path)["step"] == 2
 
 
-def test_another_recipe_is_not_resumed(data: tuple[Tensor, Tensor], tmp_path: Path) -> None:
-    list(train_network(TINY, *data, tmp_path, steps=2))
+def test_another_recipe_is_not_resumed(data: Examples, tmp_path: Path) -> None:
+    list(train_network(TINY, data, tmp_path, steps=2))
     other = replace(TINY, learning_rate=1e-4)
     with pytest.raises(BadCheckpoint, match="another network, recipe or seed"):
-        list(train_network(other, *data, tmp_path, resume=True))
+        list(train_network(other, data, tmp_path, resume=True))
     longer = replace(TINY, steps=3, title="Renamed")  # what no weight depends on may change
-    assert [report.step for report in train_network(longer, *data, tmp_path, resume=True)] == [3]
+    assert [report.step for report in train_network(longer, data, tmp_path, resume=True)] == [3]
 
 
 def test_a_damaged_checkpoint_is_named_and_kept(start: Start, tmp_path: Path) -> None:
@@ -207,10 +230,10 @@ def test_a_full_disk_keeps_the_checkpoint_before(
 
 
 def test_a_checkpoint_is_saved_now_and_then(
-    data: tuple[Tensor, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.training.checkpoint._SECONDS", 0.0)
-    steps = train_network(TINY, *data, tmp_path, report_every=1)
+    steps = train_network(TINY, data, tmp_path, report_every=1)
     for wanted in (1, 2):
         next(steps)
         assert read_checkpoint(tmp_path / "checkpoint.pt")["step"] == wanted
@@ -228,7 +251,8 @@ def test_a_network_learns(tmp_path: Path) -> None:
     """Two flat grey pictures: the loss falls far below that of a network that says nothing."""
     images = torch.tensor([40, 200], dtype=torch.uint8).reshape(2, 1, 1, 1).expand(2, 1, 8, 8).contiguous()
     recipe = replace(TINY, batch=32, learning_rate=4e-3, warmup=10)
-    reports = list(train_network(recipe, images, torch.tensor([0, 1]), tmp_path, steps=150, report_every=25))
+    pictures = PlainExamples(images, torch.tensor([0, 1]))
+    reports = list(train_network(recipe, pictures, tmp_path, steps=150, report_every=25))
     assert reports[-1].loss < 0.35 * reports[0].loss
     assert [report.step for report in reports] == [25, 50, 75, 100, 125, 150]
     assert reports[-1].seconds_left == 0.0
@@ -294,13 +318,11 @@ def test_bf16_is_for_processors_that_have_it(
 # --- the head ----------------------------------------------------------------------------------
 
 
-def test_targets_are_the_exact_derivative_of_what_the_head_will_see(
-    data: tuple[Tensor, Tensor], tmp_path: Path
-) -> None:
-    list(train_network(TINY, *data, tmp_path, steps=2))
+def test_targets_are_the_exact_derivative_of_what_the_head_will_see(data: Examples, tmp_path: Path) -> None:
+    list(train_network(TINY, data, tmp_path, steps=2))
     network = network_of(tmp_path).eval().requires_grad_(False)
     recipe = replace(TINY, label_dropout=1.0)  # every label is the null label, so it is known here
-    made = make_targets(recipe, network, *data, 6, torch.Generator().manual_seed(3))
+    made = make_targets(recipe, network, data, 6, torch.Generator().manual_seed(3))
     assert {name: value.dtype for name, value in made.items()} == {
         "x_t": torch.float32, "eps": torch.float32, "target": torch.float32, "gamma": torch.float32,
         "features": torch.bfloat16, "embedding": torch.bfloat16,
@@ -312,10 +334,10 @@ def test_targets_are_the_exact_derivative_of_what_the_head_will_see(
     torch.testing.assert_close(exact_derivative(denoiser, made["x_t"], made["eps"], level), made["target"])
 
 
-def test_a_head_learns_the_derivative(data: tuple[Tensor, Tensor], tmp_path: Path) -> None:
+def test_a_head_learns_the_derivative(data: Examples, tmp_path: Path) -> None:
     recipe = replace(TINY, head_targets=64, head_steps=250, head_batch=16, head_learning_rate=1e-2, warmup=10)
-    list(train_network(TINY, *data, tmp_path, steps=20))
-    reports = list(distil_head(recipe, network_of(tmp_path), *data, tmp_path, report_every=50))
+    list(train_network(TINY, data, tmp_path, steps=20))
+    reports = list(distil_head(recipe, network_of(tmp_path), data, tmp_path, report_every=50))
     targets = [report for report in reports if math.isnan(report.loss)]
     assert [report.step for report in targets] == list(range(1, 17))
     assert reports[-1].step == reports[-1].steps == 16 + 250
@@ -324,8 +346,8 @@ def test_a_head_learns_the_derivative(data: tuple[Tensor, Tensor], tmp_path: Pat
     write_model(TINY, tmp_path, tmp_path / "model")
     card = read_card(tmp_path / "model" / "card.toml")
     head, network = load_head(tmp_path / "model", card), load_network(tmp_path / "model", card)
-    assert head is not None
-    made = make_targets(TINY, network, *data, 64, torch.Generator().manual_seed(99))  # type: ignore[arg-type]
+    assert isinstance(head, CompactHead)
+    made = make_targets(TINY, network, data, 64, torch.Generator().manual_seed(99))
     gamma = expand(made["gamma"], made["x_t"])
     with torch.no_grad():
         said = head(made["x_t"], made["eps"], made["features"].float(), made["embedding"].float())
@@ -333,12 +355,12 @@ def test_a_head_learns_the_derivative(data: tuple[Tensor, Tensor], tmp_path: Pat
     assert (error / (gamma * made["target"]).square().mean()).sqrt() < 0.75
 
 
-def test_targets_are_kept_for_the_same_network_only(data: tuple[Tensor, Tensor], tmp_path: Path) -> None:
-    list(train_network(TINY, *data, tmp_path, steps=2))
+def test_targets_are_kept_for_the_same_network_only(data: Examples, tmp_path: Path) -> None:
+    list(train_network(TINY, data, tmp_path, steps=2))
     network = network_of(tmp_path)
 
-    def made(network: CompactUNet) -> int:
-        reports = list(distil_head(TINY, network, *data, tmp_path / "head", resume=True))
+    def made(network: nn.Module) -> int:
+        reports = list(distil_head(TINY, network, data, tmp_path / "head", resume=True))
         (tmp_path / "head" / "head.pt").unlink()
         return sum(math.isnan(report.loss) for report in reports)
 
@@ -353,15 +375,15 @@ def test_targets_are_kept_for_the_same_network_only(data: tuple[Tensor, Tensor],
 # --- the model ---------------------------------------------------------------------------------
 
 
-def test_a_model_is_written_of_finished_trainings_only(data: tuple[Tensor, Tensor], tmp_path: Path) -> None:
+def test_a_model_is_written_of_finished_trainings_only(data: Examples, tmp_path: Path) -> None:
     with pytest.raises(MissingData, match=r"checkpoint\.pt"):
         write_model(TINY, tmp_path, tmp_path / "model")
-    steps = train_network(TINY, *data, tmp_path, report_every=3)
+    steps = train_network(TINY, data, tmp_path, report_every=3)
     next(steps)
     steps.close()  # type: ignore[attr-defined]
     with pytest.raises(BadCheckpoint, match="step 3 of 8"):
         write_model(TINY, tmp_path, tmp_path / "model")
-    list(train_network(TINY, *data, tmp_path, resume=True))
+    list(train_network(TINY, data, tmp_path, resume=True))
     card = write_model(TINY, tmp_path, tmp_path / "model", CPU)
     assert card.head is None
     assert card.training["steps"] == 8

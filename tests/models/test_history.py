@@ -15,7 +15,7 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
-from app.models import history
+from app.models import keeper, thumbnails
 from app.models.history import RECORDS_MIME, Filter, HistoryModel, HistoryRole
 from app.store import Store
 from app.store.encoding import decode_png, encode_result
@@ -111,7 +111,7 @@ def test_thumbnails_are_read_in_blocks_and_the_oldest_forgotten(
     store: Store, qapp: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(store, 20, 10)
-    monkeypatch.setattr(history, "_THUMBNAILS_KEPT", 100)
+    monkeypatch.setattr(thumbnails, "_KEPT", 100)
     asked: list[int] = []
     read = store.thumbnails
     monkeypatch.setattr(store, "thumbnails", lambda ids: asked.append(len(ids)) or read(ids))
@@ -202,7 +202,7 @@ def test_trash_of_last_month_goes_when_the_window_closes(store: Store, qapp: Any
     long_ago = timestamp(datetime.now(UTC) - timedelta(days=31))
     store._connection.execute("UPDATE images SET deleted_at = ? WHERE id = ?", (long_ago, ids[0]))
     model.close()
-    assert [row[0] for row in store._rows("SELECT id FROM images ORDER BY id")] == ids[1:]
+    assert [row[0] for row in store.rows("SELECT id FROM images ORDER BY id")] == ids[1:]
 
 
 def test_an_unstarred_image_leaves_the_starred_ones(model: HistoryModel) -> None:
@@ -268,18 +268,18 @@ def test_a_result_waits_for_room_on_the_disk(model: HistoryModel, store: Store, 
     assert model.add_result(big, LABEL_NAMES) == []
     assert model.add_result(big, LABEL_NAMES) == []
     assert model.waiting == 2
-    qtbot.waitUntil(lambda: all(waiting.encoded is not None for waiting in model._unsaved))
+    qtbot.waitUntil(lambda: all(waiting.encoded is not None for waiting in model._keeper._unsaved))
     (message,) = said  # once, not for each
     assert "disk is full" in message
     assert "stays in memory" in message
-    assert model._retry.isActive()
+    assert model._keeper._retry.isActive()
     store._number("PRAGMA max_page_count = 1000000")
     with qtbot.waitSignal(model.added) as added:
-        model._retry.timeout.emit()
+        model._keeper._retry.timeout.emit()
     assert added.args is not None
     assert added.args[0] == big
     assert (model.waiting, model.total) == (0, 17)
-    model._retry.stop()
+    model._keeper._retry.stop()
 
 
 def test_a_large_result_is_encoded_beside_the_window(
@@ -287,12 +287,12 @@ def test_a_large_result_is_encoded_beside_the_window(
 ) -> None:
     gate, threads = threading.Event(), []
 
-    def encode(result: Any) -> Any:
+    def encode(making: Any, label_names: Any) -> Any:
         threads.append(threading.current_thread())
         gate.wait(20)
-        return encode_result(result)
+        return encode_result(making, label_names)
 
-    monkeypatch.setattr(history, "encode_result", encode)
+    monkeypatch.setattr(keeper, "encode_result", encode)
     large = make_result(4, size=160, channels=3, frames=1)
     assert model.add_result(large, LABEL_NAMES) == []
     assert (model.waiting, model.rowCount()) == (1, 0)
@@ -309,12 +309,12 @@ def test_results_keep_their_order_and_closing_waits_for_the_large_one(
 ) -> None:
     gate = threading.Event()
 
-    def encode(result: Any) -> Any:
-        if result.pictures.width > 100:
+    def encode(making: Any, label_names: Any) -> Any:
+        if making.pictures.width > 100:
             gate.wait(20)
-        return encode_result(result)
+        return encode_result(making, label_names)
 
-    monkeypatch.setattr(history, "encode_result", encode)
+    monkeypatch.setattr(keeper, "encode_result", encode)
     model = HistoryModel(store)
     model.add_result(make_result(2, size=300, channels=3, frames=1, seed=1))
     assert model.add_result(make_result(1, seed=2)) == []  # its turn comes after the large one

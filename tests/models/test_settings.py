@@ -311,3 +311,50 @@ def test_every_setting_has_a_label_a_signal_and_a_baseline(settings: GenerateSet
         assert hasattr(settings, f"{name}_changed")
         settings.reset(name)
         assert not settings.differs(name)
+
+
+def paired() -> Catalogue:
+    """A conditional model without an empty class, and two without classes: one of its kind, one not."""
+    models = {info.name: info for info in fake_catalogue().models}
+    plain = models["plain"]
+    return Catalogue(
+        (
+            dataclasses.replace(models["fashion32"], name="cond", null_label=False, data="Pictures"),
+            dataclasses.replace(plain, name="other-size", image_size=16, data="Pictures"),
+            dataclasses.replace(plain, name="other-data", data="Others"),
+            dataclasses.replace(plain, name="uncond", title="Uncond", data="Pictures"),
+            dataclasses.replace(models["fashion32"], name="itself", data="Pictures"),
+        ),
+        fake_catalogue().solvers,
+    )
+
+
+def test_a_model_without_an_empty_class_is_guided_by_its_partner(qapp: object) -> None:
+    settings = GenerateSettings()
+    settings.set_catalogue(paired())
+    assert settings.model == "cond"
+    assert [partner.name for partner in settings.partners()] == ["uncond"]
+    assert settings.guidance_model == "uncond"
+    assert not settings.differs("guidance_model")
+    settings.guidance = 1.0
+    request = settings.build_request()
+    assert (request.guidance, request.guidance_model) == (1.0, "uncond")
+    settings.model = "itself"  # may be guided by it, and guides itself unless asked otherwise
+    assert settings.guidance_model == "uncond"
+    settings.reset("guidance_model")
+    assert settings.guidance_model is None
+    settings.model = "other-data"
+    assert (settings.partners(), settings.guidance_model) == ([], None)
+    settings.model = "cond"
+    assert settings.guidance_model == "uncond"
+
+
+def test_a_partner_of_the_last_session_that_is_gone_is_forgotten(qapp: object) -> None:
+    settings = GenerateSettings()
+    settings.from_dict({"model": "cond", "guidance_model": "uncond"})
+    catalogue = paired()
+    settings.set_catalogue(Catalogue(catalogue.models[:3], catalogue.solvers))
+    assert settings.guidance_model is None
+    settings.guidance = 1.0
+    with pytest.raises(BadRequest, match="guidance"):
+        settings.build_request()

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from app.store import Filter, Record, Store, StoreError, data_folder, history_path, open_store
 from app.store.encoding import encode_result
+from app.store.making import Making
 from app.store.records import DamagedStore, NewerStore, StoreFull
 from app.store.schema import MIGRATIONS, SCHEMA_VERSION, migrate
 from engine.images import read_settings
@@ -210,7 +211,7 @@ def varied() -> Iterator[Store]:
     cases = itertools.product(("fashion32", "Emoji 64"), ("genie", "ddim", "heun"), range(3))
     for n, (model, solver, day) in enumerate(cases):
         result = make_result(4, model=model, solver=solver, seed=100 * n, frames=0)
-        encoded = dataclasses.replace(encode_result(result), created=start + timedelta(days=2 * day))
+        encoded = dataclasses.replace(encode_result(Making.of(result)), created=start + timedelta(days=2 * day))
         ids += store.add_encoded(encoded, LABEL_NAMES)
     store.star(ids[::3])
     store.note(ids[5], "For GRANDMOTHER, 100 % 'wool'")
@@ -283,7 +284,7 @@ def test_every_page_is_found_through_an_index(store: Store) -> None:
     for case in (EVERYTHING, Filter(model="a"), Filter(label="a"), Filter(solver="a"), Filter(starred=True)):
         where, values = case.sql()
         sql = f"SELECT id FROM images WHERE {where} ORDER BY job_id DESC, position LIMIT 200"
-        plan = [row[3] for row in store._rows(f"EXPLAIN QUERY PLAN {sql}", values)]
+        plan = [row[3] for row in store.rows(f"EXPLAIN QUERY PLAN {sql}", values)]
         assert all("USING" in step and "INDEX" in step for step in plan), (case, plan)
         assert not any("TEMP B-TREE" in step for step in plan), (case, plan)
 
@@ -332,7 +333,7 @@ def test_an_id_is_never_used_again(store: Store) -> None:
 
 
 def test_filmstrips_go_first_when_the_history_grows(path: Path) -> None:
-    one = sum(len(image.steps) for image in encode_result(make_result(4)).images)
+    one = sum(len(image.steps) for image in encode_result(Making.of(make_result(4))).images)
     store = Store(path, step_limit=3 * one + one // 2)
     jobs = [store.add_result(make_result(4)) for _ in range(6)]
     assert store.step_bytes() <= 3 * one + one // 2
@@ -356,8 +357,8 @@ def write_version_1(path: Path) -> tuple[GenerateRequest, list[Pictures]]:
     connection = sqlite3.connect(path, isolation_level=None)
     migrate(connection, to=1)
     request = GenerateRequest("fashion32", seed=5, labels=(1, 3), guidance=2.5, spacing="rho", steps=7)
-    encoded = encode_result(dataclasses.replace(make_result(2, frames=0), request=request))
-    pictures = [encoded.result.pictures.one(i) for i in range(2)]
+    encoded = encode_result(Making.of(dataclasses.replace(make_result(2, frames=0), request=request)))
+    pictures = [encoded.making.pictures.one(i) for i in range(2)]
     rows = [
         ("job-a", 0, request_to_json(request)),
         ("job-a", 1, request_to_json(request)),
@@ -388,7 +389,7 @@ def write_version_1(path: Path) -> tuple[GenerateRequest, list[Pictures]]:
 def test_a_file_of_the_first_version_is_all_still_there(path: Path) -> None:
     request, pictures = write_version_1(path)
     store = Store(path)
-    assert store._number("PRAGMA user_version") == SCHEMA_VERSION == 2
+    assert store._number("PRAGMA user_version") == SCHEMA_VERSION == 3
     records = store.page()
     assert [(r.id, r.job, r.index) for r in records] == [(3, "job-b", 0), (1, "job-a", 0), (2, "job-a", 1)]
     assert [store.pictures(id) for id in (1, 2)] == pictures
@@ -449,9 +450,9 @@ def test_a_newer_file_is_left_alone_and_one_beside_it_used(path: Path) -> None:
     with pytest.raises(NewerStore, match="newer GENIE Studio"):
         Store(path)
     store = open_store(path)
-    assert store.path == path.with_name("history-2.sqlite")
+    assert store.path == path.with_name("history-3.sqlite")
     assert "newer GENIE Studio" in store.notice
-    assert "history-2.sqlite" in store.notice
+    assert "history-3.sqlite" in store.notice
     ids = store.add_result(make_result(1))
     store.close()
     again = open_store(path)
@@ -546,7 +547,7 @@ from app.store import Store
 from tests.models.history_samples import make_result
 store = Store(Path(sys.argv[1]))
 store.add_result(make_result(3, seed=1))
-with store._transaction("be killed") as connection:
+with store.transaction("be killed") as connection:
     connection.execute("UPDATE images SET starred = 1, note = 'half'")
     connection.execute("DELETE FROM jobs")
     connection.execute("PRAGMA cache_spill = 1")
@@ -585,13 +586,14 @@ def test_a_full_disk_loses_nothing(store: Store) -> None:
     ids = store.add_result(make_result(2))
     pages = store._number("PRAGMA page_count")
     store._number(f"PRAGMA max_page_count = {pages}")
-    big = encode_result(make_result(8, size=64, channels=3))
+    result = make_result(8, size=64, channels=3)
+    big = encode_result(Making.of(result))
     with pytest.raises(StoreFull, match=r"the disk is full.*untouched.*Free some space"):
         store.add_encoded(big)
     assert [r.id for r in store.page()] == ids
     assert store._number("SELECT count(*) FROM jobs") == 1
     store._number("PRAGMA max_page_count = 1000000")
-    assert store.result(store.add_encoded(big)[0]) == big.result
+    assert store.result(store.add_encoded(big)[0]) == result
 
 
 def test_another_window_that_writes_is_waited_for_then_named(store: Store, path: Path) -> None:
@@ -641,7 +643,7 @@ def test_size_is_told(store: Store, path: Path) -> None:
     store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     assert store.total_bytes() == path.stat().st_size
     assert 0 < store.step_bytes() < store.total_bytes()
-    strips = [row[0] for row in store._rows("SELECT data FROM steps")]
+    strips = [row[0] for row in store.rows("SELECT data FROM steps")]
     assert {len(zlib.decompress(data)) for data in strips} == {3 * 32 * 32}
 
 

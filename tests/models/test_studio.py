@@ -491,7 +491,11 @@ def test_undo_and_redo_go_back_and_forth_through_what_was_done(qtbot: QtBot, ope
     assert notices[-1][0] == "Undone: picture deleted."
     assert studio.undo() is not None
     assert studio.settings.steps == 7
+    assert studio.undo() is not None  # what was done to the controls before
+    assert (studio.settings.steps, studio.settings.count) == (10, 16)
     assert studio.undo() is None
+    assert studio.redo() is not None
+    assert (studio.settings.steps, studio.settings.count) == (7, 2)
     assert studio.redo() is not None
     assert (studio.settings.steps, studio.history.total) == (10, 2)
     assert studio.redo() is not None

@@ -69,9 +69,9 @@ class Listener(QObject):
     def on_progress(self, job: int, event: Event) -> None:
         self._note("progress", job, event)
 
-    @Slot(int)
-    def on_preview(self, job: int) -> None:
-        self._note("preview", job)
+    @Slot(int, object)
+    def on_preview(self, job: int, progress: object) -> None:
+        self._note("preview", job, progress)
 
     @Slot(int, object)
     def on_finished(self, job: int, result: object) -> None:
@@ -311,11 +311,11 @@ def test_previews_go_through_the_mailbox_and_never_through_signals(qtbot: QtBot,
     host.submit(1, REQUEST)
     engine.open(2)  # Loading and the first step, which wants a preview: the slot is fresh
     qtbot.waitUntil(lambda: "preview" in listener.names())
-    taken = host.mailbox.take()
-    assert taken is not None
-    assert taken[0] == 1
-    assert taken[1].preview is not None
-    assert taken[1].step == 1
+    ((job, progress),) = [(job, value) for name, job, value in listener.heard if name == "preview"]
+    assert job == 1
+    assert isinstance(progress, Progress)
+    assert progress.preview is not None
+    assert progress.step == 1
     assert host.mailbox.take() is None
     engine.open_all()
     until_ended(qtbot, listener, 1)

@@ -14,7 +14,10 @@ from pytestqt.qtbot import QtBot
 
 from app.views.control_panel import ControlPanel
 from app.views.main_window import MainWindow
+from engine.messages import Catalogue
 from tests.fake_engine import FakeEngine, fake_catalogue
+from tests.models.test_settings import paired
+from tests.views.studio_kit import show, studio_with
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -277,3 +280,42 @@ def test_a_long_class_name_is_shortened_and_told_in_the_tooltip(
     assert long in chip.toolTip()
     assert long in chip.accessibleName()
     assert long not in window.generate_room.canvas.empty.button.text()
+
+
+def test_the_partner_row_is_there_where_a_model_can_guide_another(qtbot: QtBot, dressed: object) -> None:
+    with studio_with(qtbot, FakeEngine(catalogue=paired())) as studio:
+        panel = ControlPanel(studio)
+        show(qtbot, panel, 320, 800)
+        row = panel.partner
+        assert row.isVisible()
+        assert [row.choice.itemText(i) for i in range(row.choice.count())] == ["Uncond"]
+        assert panel.guidance.isEnabled()
+        studio.settings.model = "itself"
+        assert [row.choice.itemText(i) for i in range(row.choice.count())] == ["Itself", "Uncond"]
+        row.choice.setCurrentIndex(0)
+        row.choice.activated.emit(0)
+        assert studio.settings.guidance_model is None
+        row.choice.setCurrentIndex(1)
+        row.choice.activated.emit(1)
+        assert studio.settings.guidance_model == "uncond"
+        studio.settings.model = "other-data"
+        assert not row.isVisible()
+
+
+def test_a_class_is_found_by_its_synonym(qtbot: QtBot, dressed: object) -> None:
+    first = dataclasses.replace(
+        fake_catalogue().models[0], classes=("Pembroke", "streetcar"), synonyms=(("corgi",), ("tram",))
+    )
+    catalogue = Catalogue((first,), fake_catalogue().solvers)
+    with studio_with(qtbot, FakeEngine(catalogue=catalogue)) as studio:
+        panel = ControlPanel(studio)
+        show(qtbot, panel, 320, 800)
+        picker = panel.classes
+        qtbot.mouseClick(picker.button, Qt.MouseButton.LeftButton)
+        assert picker.popup is not None
+        QTest.keyClicks(picker.popup.search, "tram")
+        assert picker.popup.found.index(0).data() == "streetcar (tram)"
+        QTest.keyClick(picker.popup.search, Qt.Key.Key_Return)
+        assert studio.settings.pick == (1,)
+        assert picker.chips[0].text() == "streetcar"
+        picker.popup.close()

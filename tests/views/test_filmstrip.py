@@ -14,7 +14,7 @@ from app.views.canvas import CanvasPanel
 from app.views.filmstrip import Filmstrip
 from engine.messages import StepFrame
 from tests.fake_engine import FakeEngine, fake_pictures
-from tests.views.studio_kit import drag, finish, pixels, show, studio_with
+from tests.views.studio_kit import PATIENCE_MS, drag, finish, pixels, show, studio_with
 
 
 @pytest.fixture
@@ -110,3 +110,42 @@ def test_a_hundred_steps_can_each_be_reached(qtbot: QtBot) -> None:
     show(qtbot, strip, 400, strip.sizeHint().height())
     reached = {strip.position_at(x / 4) for x in range(4 * 400)}
     assert reached == set(range(101))
+
+
+def test_the_steps_so_far_can_be_looked_at_while_it_goes_on(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.engine_worker.PROGRESS_INTERVAL", 0.0)
+    engine = FakeEngine(gated=True)
+    with studio_with(qtbot, engine) as studio:
+        studio.host.mailbox._interval = 0.0  # every step has a preview
+        panel = CanvasPanel(studio)
+        show(qtbot, panel, 640, 640)
+        studio.settings.set_values({"count": 4, "steps": 5})
+        studio.generate()
+        strip, canvas = panel.filmstrip, studio.canvas
+        engine.open(1)  # Loading
+        for step in (1, 2, 3):
+            engine.open(1)
+            qtbot.waitUntil(lambda step=step: len(canvas.steps) == step, timeout=PATIENCE_MS)
+        assert strip.isEnabled()
+        assert [frame.step for frame in canvas.steps] == [1, 2, 3]
+        assert (strip.positions, strip.caption(2)) == (3, "live")
+        assert level(panel) == 3  # the fake engine's previews are as bright as their step
+        place = strip.center_of(0)
+        qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=place)
+        assert canvas.shown_step == 0
+        assert level(panel) == 1
+        engine.open(1)
+        qtbot.waitUntil(lambda: len(canvas.steps) == 4, timeout=PATIENCE_MS)
+        assert (canvas.shown_step, level(panel)) == (0, 1)  # it goes on; what is looked at stays
+        assert strip.center_of(0) == place  # nothing has moved: the steps to come have their places
+        assert not panel.buttons["export_steps"].isEnabled()
+        qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=strip.center_of(3))
+        assert canvas.shown_step is None
+        assert level(panel) == 4
+        canvas.show_step(1)
+        engine.open_all()
+        qtbot.waitUntil(lambda: canvas.state == "done", timeout=PATIENCE_MS)
+        assert (canvas.shown_step, level(panel)) == (1, 20)
+        assert strip.positions == 6

@@ -152,10 +152,10 @@ def test_the_models_room_describes_and_hands_over(window: MainWindow, qtbot: QtB
         "Broken",
     ]
     qtbot.mouseClick(page.cards[3], LEFT)
-    assert "its weights are missing" in page.problem.text()
-    assert not page.use.isEnabled()
+    assert "its weights are missing" in page.details.problem.text()
+    assert not page.details.use.isEnabled()
     qtbot.mouseClick(page.cards[1], LEFT)
-    qtbot.mouseClick(page.use, LEFT)
+    qtbot.mouseClick(page.details.use, LEFT)
     assert window.room == "generate"
     assert window.studio.settings.model == "headless"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.tour.chapters import keeping, looking, making, rooms, waiting
+from app.tour.chapters import editing, keeping, looking, making, models, rooms, traverse, waiting
 from app.tour.guide import Guide
 
 __all__ = ["CHAPTERS"]
@@ -28,6 +28,15 @@ CHAPTERS: tuple[tuple[str, Callable[[Guide], None]], ...] = (
     ("dropped picture", keeping.dropped_picture),
     ("queue", waiting.queue),
     ("close while busy", waiting.close_while_busy),
+    ("import", models.importing),
+    ("upsample", models.upsampling),
+    ("encoding a picture", editing.encoding_a_picture),
+    ("changing a picture", editing.changing_a_picture),
+    ("keeping edits", editing.keeping_edits),
+    ("shelf", traverse.shelf),
+    ("pad", traverse.pad),
+    ("walk", traverse.walk),
+    ("render", traverse.render),
     ("rooms", rooms.rooms),
     ("help", rooms.help_and_commands),
 )

@@ -52,12 +52,17 @@ def start(guide: Guide) -> None:
     studio.start()
     guide.wait(lambda: studio.catalogue is not None, "the models are listed")
     guide.wait(lambda: studio.engine_state != "starting", "the engine starts", 60)
+    if canvas.gallery.isVisible():
+        guide.state(
+            "first minute",
+            {"there are pictures to make more of": len(canvas.gallery.buttons) > 1},
+        )
     picker = room.controls.model
     guide.click(picker.card)
     guide.state(
         "models to choose from",
         {
-            "every model has a card": len(picker.cards) == len(studio.settings.catalogue.models),
+            "every model has a card": len(picker.cards) == len(studio.settings.models),
             "the chosen one is marked": sum(card.isChecked() for card in picker.cards) == 1,
         },
     )

@@ -19,10 +19,11 @@ def rooms(guide: Guide) -> None:
         "models",
         {
             "every model is there": len(page.cards) == len(studio.settings.catalogue.models),
-            "the chosen one is explained": page.shown is not None and page.title.text() == page.shown.title,
+            "the chosen one is explained": page.shown is not None
+            and page.details.title.text() == page.shown.title,
         },
     )
-    guide.click(page.use)
+    guide.click(page.details.use)
     guide.wait(lambda: window.room == "generate", "Use this model goes to Generate")
     guide.keys("Ctrl+,")
     settings = window.settings_page

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from app.models.queue import Job
 from app.tour.chapters.making import STEPS, set_number, set_seed
 from app.tour.guide import Guide, LostTheWay
+from engine.messages import GenerateRequest
 
 __all__ = ["close_while_busy", "queue"]
+
+
+def asked(job: Job) -> GenerateRequest:
+    assert isinstance(job.request, GenerateRequest)
+    return job.request
 
 
 def queue(guide: Guide) -> None:
@@ -21,7 +28,7 @@ def queue(guide: Guide) -> None:
     guide.keys("Ctrl+Return")
     set_seed(guide, 3)
     guide.keys("Ctrl+Shift+Return")
-    order = [job.request.seed for job in jobs.pending]
+    order = [asked(job).seed for job in jobs.pending]
     guide.state(
         "queue",
         {
@@ -33,12 +40,12 @@ def queue(guide: Guide) -> None:
     guide.click_item(view, 3)
     guide.keys("Alt+Up")
     guide.state(
-        "reordered", {"Alt+Up lets it run earlier": [j.request.seed for j in jobs.pending] == [3, 2, 1]}
+        "reordered", {"Alt+Up lets it run earlier": [asked(j).seed for j in jobs.pending] == [3, 2, 1]}
     )
     guide.keys("Delete")
-    guide.state("removed", {"it no longer waits": [j.request.seed for j in jobs.pending] == [3, 1]})
+    guide.state("removed", {"it no longer waits": [asked(j).seed for j in jobs.pending] == [3, 1]})
     guide.keys("Ctrl+Z")
-    guide.wait(lambda: [j.request.seed for j in jobs.pending] == [3, 2, 1], "Ctrl+Z puts it back")
+    guide.wait(lambda: [asked(j).seed for j in jobs.pending] == [3, 2, 1], "Ctrl+Z puts it back")
     guide.close_notices()
     guide.click_item(view, 1)
     guide.click(panel.edit)
@@ -48,17 +55,17 @@ def queue(guide: Guide) -> None:
         {
             "the window says so": panel.editing.isVisible(),
             "its settings are beside the canvas": studio.settings.seed == 3,
-            "it is unchanged until they are put back": jobs.pending[0].request.steps == STEPS,
+            "it is unchanged until they are put back": asked(jobs.pending[0]).steps == STEPS,
         },
     )
     guide.click(panel.commit)
-    guide.wait(lambda: jobs.pending[0].request.steps == 2, "the job has the new settings")
+    guide.wait(lambda: asked(jobs.pending[0]).steps == 2, "the job has the new settings")
     guide.engine.let_go()
     guide.idle()
     guide.state(
         "queue done",
         {
-            "all are done, in that order": [job.request.seed for job in jobs.jobs[:3]] == [1, 2, 3]
+            "all are done, in that order": [asked(job).seed for job in jobs.jobs[:3]] == [1, 2, 3]
             and all(job.state == "finished" for job in jobs.jobs[:3]),
             "the canvas followed": guide.tiles_as(guide.result.pictures),
         },

@@ -1,0 +1,1 @@
+"""The Edit room's state: pictures that go in, are changed step by step, and come back."""

@@ -1,0 +1,131 @@
+"""Pictures of a person's own: read off the window's thread, one refusal each for what can't be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from app.failure import Failure
+from engine.errors import BadImage
+from engine.messages import FileImage, Pictures, PngImage
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from PIL import Image
+
+__all__ = ["PICTURE_SUFFIXES", "Opened", "PictureReader", "pictures_in"]
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_MOST = 2000  # files of a folder
+_OF_THE_CROP = ("the square in", "brought from", "made grey")  # notes of a crop that is not the one chosen
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A picture that was read, or why it could not be."""
+
+    name: str
+    path: Path | None = None
+    image: Image.Image | None = None
+    failure: Failure | None = None
+    notes: tuple[str, ...] = ()  # what was done to read it: "turned upright as the camera noted"
+    shown: Pictures | None = None  # at most 1024 pixels a side
+
+
+def pictures_in(paths: Sequence[Path]) -> list[Path]:
+    """The picture files among `paths`, those in folders included, by name.
+
+    A `BadImage` if there is none, or if there are more than one job takes.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                p for p in path.iterdir() if p.suffix.casefold() in PICTURE_SUFFIXES and p.is_file()
+            )
+            if not inside and len(paths) == 1:
+                raise BadImage(
+                    f"There is no picture in {path}. Choose a folder with PNG, JPEG or WebP files.",
+                    field="images",
+                )
+            found += inside
+        else:
+            found.append(path)
+    if not found:
+        raise BadImage("There is no picture among these. Choose PNG, JPEG or WebP files.", field="images")
+    if len(found) > _MOST:
+        raise BadImage(f"These are {len(found):,} pictures; up to {_MOST:,} go at once.", field="images")
+    return found
+
+
+class PictureReader(QObject):
+    """Reads pictures in a thread of its own. What was asked last is what is answered."""
+
+    read = Signal(object)  # Opened
+    _done = Signal(int, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._executor: ThreadPoolExecutor | None = None
+        self._asked = 0
+        self._busy = False
+        self._done.connect(self._on_done, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def busy(self) -> bool:
+        return self._busy
+
+    def read_file(self, path: Path) -> None:
+        self._ask(FileImage(str(path)), path.name, path)
+
+    def read_png(self, data: bytes, name: str) -> None:
+        """A picture that is no file: pasted, or from the history."""
+        self._ask(PngImage(data), name, None)
+
+    def close(self) -> None:
+        self._asked += 1
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+            self._executor = None
+
+    def _ask(self, source: FileImage | PngImage, name: str, path: Path | None) -> None:
+        if self._executor is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="read-pictures")
+        self._asked += 1
+        self._busy = True
+        asked = self._asked
+
+        def work() -> None:
+            self._done.emit(asked, _open(source, name, path))
+
+        self._executor.submit(work)
+
+    @Slot(int, object)
+    def _on_done(self, asked: int, opened: Opened) -> None:
+        if asked == self._asked:
+            self._busy = False
+            self.read.emit(opened)
+
+
+def _open(source: FileImage | PngImage, name: str, path: Path | None) -> Opened:
+    try:
+        from engine.images import to_pil
+        from engine.messages.encode import Photo
+        from engine.photos import frame_photo
+        from engine.sources import read_image
+
+        # It knows what was done and refuses in the most words; what it gives is at most so large.
+        _, whole, facts = frame_photo(Photo(source), 1, 3)
+        reduced = (whole.width, whole.height) != (facts.width, facts.height)
+        image = read_image(source) if reduced else to_pil(whole)
+    except Exception as error:
+        return Opened(name, path, failure=Failure.from_exception(error))
+    notes = tuple(note for note in facts.notes if not note.startswith(_OF_THE_CROP))
+    return Opened(name, path, image, notes=notes, shown=whole)

@@ -1,0 +1,244 @@
+"""The models a person has: files made into models, models removed (and brought back), what they take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.engine_host import EngineHost
+from app.failure import Failure
+from app.models.queue import Job, QueueModel
+from engine.checkpoints.library import user_folder
+from engine.checkpoints.storage import Removed, empty_trash, remove, removed_models, restore
+from engine.errors import EngineError
+from engine.messages import (
+    Imported,
+    ImportRequest,
+    Loading,
+    ModelInfo,
+    Notice,
+    Outcome,
+    Progress,
+    Refused,
+)
+
+__all__ = ["MODEL_SUFFIXES", "ImportState", "LibraryModel", "is_model_file", "parameters_of"]
+
+MODEL_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
+_LONGEST_HEADER = 50_000_000  # bytes; that of the largest model here has 0.2 million
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a dropped file may hold a model; a folder may hold such files."""
+    return path.suffix.casefold() in MODEL_SUFFIXES or path.is_dir()
+
+
+def parameters_of(folder: Path) -> dict[str, int]:
+    """How many numbers each weights file of a model holds, by its name without ending.
+
+    Read from the heads of the safetensors files; one that can't be read is left out.
+    """
+    found = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with file.open("rb") as stream:
+                length = int.from_bytes(stream.read(8), "little")
+                head = json.loads(stream.read(min(length, _LONGEST_HEADER)))
+            found[file.stem] = sum(
+                _product(entry["shape"]) for name, entry in head.items() if name != "__metadata__"
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return found
+
+
+def _product(shape: Sequence[int]) -> int:
+    product = 1
+    for length in shape:
+        product *= int(length)
+    return product
+
+
+@dataclass(frozen=True)
+class ImportState:
+    """An import that waits or runs."""
+
+    job: int
+    files: tuple[Path, ...]
+    fraction: float = 0.0  # 0 to 1
+    words: str = ""  # what is being done
+
+
+class LibraryModel(QObject):
+    """Imports one bundle of files at a time; removes models of the user's own folder."""
+
+    changed = Signal()  # the import under way, or what came of the last one
+    notice = Signal(str, str, object)  # as that of Studio
+
+    def __init__(
+        self,
+        host: EngineHost,
+        queue: QueueModel,
+        did: Callable[[str, Callable[[], object], Callable[[], object]], object],
+        parent: QObject | None = None,
+    ) -> None:
+        """`did` notes what can be undone, and says it (see `Studio`)."""
+        super().__init__(parent)
+        self._host = host
+        self._queue = queue
+        self._did = did
+        self._importing: ImportState | None = None
+        self._outcome: Imported | None = None
+        self._failure: Failure | None = None
+        self._fresh: tuple[str, ...] = ()
+        queue.job_progress.connect(self._on_progress)
+        queue.job_finished.connect(self._on_ended)
+        queue.job_cancelled.connect(self._on_ended)
+        queue.job_failed.connect(self._on_failed)
+
+    # --- state
+
+    @property
+    def importing(self) -> ImportState | None:
+        """The import under way."""
+        return self._importing
+
+    @property
+    def outcome(self) -> Imported | None:
+        """What came of the last import, until it is dismissed or the next one begins."""
+        return self._outcome
+
+    @property
+    def refused(self) -> tuple[Refused, ...]:
+        """The files of the last import that no model was made of."""
+        return self._outcome.refused if self._outcome is not None else ()
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the last import could not be done at all."""
+        return self._failure
+
+    @property
+    def fresh(self) -> tuple[str, ...]:
+        """The names of the models the last import has made."""
+        return self._fresh
+
+    # --- importing
+
+    def import_files(
+        self, paths: Sequence[Path], *, name: str | None = None, replace: bool = False
+    ) -> int | None:
+        """Make models of files (`name`, `replace`: see `ImportRequest`). None, and a notice: not now."""
+        if self._importing is not None:
+            self.notice.emit("An import is under way. Drop these files again when it is done.", "care", None)
+            return None
+        try:
+            request = ImportRequest(tuple(str(path) for path in paths), name, replace)
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return None
+        self._outcome, self._failure, self._fresh = None, None, ()
+        job = self._queue.add(request, first=True)
+        self._importing = ImportState(job, tuple(paths), words="Waiting for the engine")
+        self.changed.emit()
+        return job
+
+    def cancel_import(self) -> bool:
+        """Stop the import; models that are whole by then stay. False: none is under way."""
+        if self._importing is None:
+            return False
+        running = self._queue.running
+        if running is not None and running.id == self._importing.job:
+            self._host.cancel(running.id)
+        else:
+            self._queue.remove(self._importing.job)
+            self._importing = None
+            self.changed.emit()
+        return True
+
+    def dismiss(self) -> None:
+        """What came of the last import has been read."""
+        self._outcome, self._failure = None, None
+        self.changed.emit()
+
+    @Slot(object, object)
+    def _on_progress(self, job: Job, event: Progress | Loading | Notice) -> None:
+        if self._importing is None or job.id != self._importing.job:
+            return
+        fraction, words = self._importing.fraction, self._importing.words
+        if isinstance(event, Loading):
+            fraction = event.fraction
+            words = f"{'Converting' if fraction else 'Reading'} {event.model}"
+        elif isinstance(event, Progress):
+            fraction = event.evaluations / max(event.evaluations_total, 1)
+        else:
+            words = event.message
+        self._importing = ImportState(job.id, self._importing.files, fraction, words)
+        self.changed.emit()
+
+    @Slot(object, object)
+    def _on_ended(self, job: Job, outcome: Outcome | None) -> None:
+        if not isinstance(job.request, ImportRequest):
+            return
+        if self._importing is not None and job.id == self._importing.job:
+            self._importing = None
+        if isinstance(outcome, Imported):
+            self._outcome, self._fresh = outcome, outcome.models
+            self._host.refresh_catalogue()
+        else:
+            self.notice.emit("The import was stopped; nothing was imported.", "info", None)
+        self.changed.emit()
+
+    @Slot(object, object)
+    def _on_failed(self, job: Job, failure: Failure) -> None:
+        if isinstance(job.request, ImportRequest):
+            if self._importing is not None and job.id == self._importing.job:
+                self._importing = None
+            self._failure = failure
+            self.changed.emit()
+
+    # --- removing
+
+    def can_remove(self, info: ModelInfo) -> bool:
+        """Those that come with the program stay, and so do folders that are none of the user's own."""
+        return not info.bundled and Path(info.folder).parent == user_folder()
+
+    def remove(self, info: ModelInfo) -> bool:
+        """Take a model away at once, with undo. Its files stay until `empty_removed`."""
+        if not self.can_remove(info):
+            return False
+        removed: list[Removed] = []
+
+        def take() -> bool:
+            return self._managed(lambda: removed.append(remove(info)))
+
+        if not take():
+            return False
+        self._did(f"{info.title} removed.", lambda: self._managed(lambda: restore(removed[-1])), take)
+        return True
+
+    @property
+    def removed_bytes(self) -> int:
+        """What the files of removed models still take on disk."""
+        return sum(removed.bytes for removed in removed_models())
+
+    def empty_removed(self) -> int:
+        """Delete the files of removed models for good; the bytes that became free."""
+        freed = empty_trash()
+        self.changed.emit()
+        return freed
+
+    def _managed(self, work: Callable[[], object]) -> bool:
+        """Whether it could be done; if not, the person is told why. The models are read again."""
+        try:
+            work()
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return False
+        self._host.refresh_catalogue()
+        self.changed.emit()
+        return True

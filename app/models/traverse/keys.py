@@ -1,0 +1,99 @@
+"""The keyframes of a walk that is being authored, as values: changed, merged, written and read."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from app.models.traverse.spots import Spot, source_words, spot_from_dict, spot_to_dict
+from engine.messages.walks import Easing, Keyframe
+
+__all__ = ["SETTINGS", "Key", "State", "key_from_dict", "key_to_dict", "key_words", "merged", "respotted"]
+
+SETTINGS = ("fps", "loop", "path", "constant_pace", "name")  # of a `State`, besides its keyframes
+
+
+@dataclass(frozen=True)
+class Key:
+    """A keyframe: the latent, how long the walk rests there, and the way to the next."""
+
+    id: int
+    spot: Spot
+    hold: float = 0.0  # seconds
+    seconds: float = 2.0
+    easing: Easing = "smooth"
+
+    @property
+    def keyframe(self) -> Keyframe:
+        spot = self.spot
+        return Keyframe(
+            spot.source, spot.label, spot.guidance, self.hold, self.seconds, self.easing, spot.name[:200]
+        )
+
+
+@dataclass(frozen=True)
+class State:
+    """All that undo brings back."""
+
+    keys: tuple[Key, ...] = ()
+    fps: float = 30.0
+    loop: bool = False
+    path: str = "arcs"
+    constant_pace: bool = False
+    name: str = ""
+
+
+def key_words(key: Key) -> str:
+    """A keyframe as a person calls it."""
+    return key.spot.name or source_words(key.spot.source).capitalize()
+
+
+def respotted(spot: Spot, field: str, value: Any) -> Spot:
+    """The latent with another name, class or guidance; its picture is made anew where that changes it."""
+    if field == "name":
+        return dataclasses.replace(spot, name=str(value).strip() or source_words(spot.source).capitalize())
+    if field == "spot":
+        assert isinstance(value, Spot)
+        return dataclasses.replace(value, id=0)
+    if getattr(spot, field) == value:
+        return spot
+    return dataclasses.replace(spot, **{field: value}, thumbnail=b"")
+
+
+def merged(now: State, before: State, after: State) -> State:
+    """Take back a change though others came after it: keyframes it took come back, those it added go."""
+    was, became = {k.id: k for k in before.keys}, {k.id: k for k in after.keys}
+    keys = [
+        was.get(key.id, key) if became.get(key.id) == key else key
+        for key in now.keys
+        if key.id in was or key.id not in became
+    ]
+    there = {key.id for key in keys}
+    for index, key in enumerate(before.keys):
+        if key.id not in there and key.id not in became:
+            keys.insert(min(index, len(keys)), key)
+    changes = {
+        name: getattr(before, name)
+        for name in SETTINGS
+        if getattr(before, name) != getattr(after, name) == getattr(now, name)
+    }
+    return dataclasses.replace(now, keys=tuple(keys), **changes)
+
+
+def key_to_dict(key: Key) -> dict[str, Any]:
+    easing = list(key.easing) if isinstance(key.easing, tuple) else key.easing
+    return {"spot": spot_to_dict(key.spot), "hold": key.hold, "seconds": key.seconds, "easing": easing}
+
+
+def key_from_dict(data: Any) -> Key:
+    easing = data.get("easing", "smooth")
+    key = Key(
+        0,
+        spot_from_dict(data["spot"]),
+        float(data.get("hold", 0.0)),
+        float(data.get("seconds", 2.0)),
+        tuple(easing) if isinstance(easing, list) else easing,
+    )
+    _ = key.keyframe  # its checks
+    return key

@@ -1,0 +1,583 @@
+"""The middle of the Edit room: what goes in, how it comes back, what it is changed into."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.models.edit.asking import STRIP
+from app.models.edit.edits import Edits
+from app.models.edit.facts import facts_of_fidelity, fidelity_words
+from app.models.edit.tree import EditNode
+from app.views import icons, theme, tokens
+from app.views.canvas_states import FailedPage, StateLine, progress_words
+from app.views.edit.brush_canvas import BrushCanvas
+from app.views.edit.linked_view import LinkedView, Pane
+from app.views.edit.plot_view import PlotView
+from app.views.edit.strip_view import StripView
+from app.views.edit.tool_panel import ToolPanel
+from app.views.fields import icon_button
+from app.views.help import describe
+from app.views.picture_images import to_image
+from app.views.words import counted, seconds, solver_title
+from app.views.zoom_view import ZoomView
+from engine.messages import Pictures
+
+__all__ = ["EmptyStage", "Stage"]
+
+
+class EmptyStage(QWidget):
+    """Nothing yet: where pictures are dropped, what this is for, and an example that works."""
+
+    open_wanted = Signal()
+    paste_wanted = Signal()
+    example_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("panel", "ground")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._over = False
+        sign = QLabel()
+        sign.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._sign = sign
+        title = QLabel("A picture of your own")
+        title.setProperty("role", "hero")
+        text = QLabel(
+            "Drop one here. It is walked up to the noise it came from and back, so you see how well it is "
+            "known; then change its class, blend it, vary it, paint on it. Every step stays in a tree."
+        )
+        text.setProperty("role", "quiet")
+        text.setWordWrap(True)
+        text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        text.setMaximumWidth(440)
+        self.open = QPushButton("Open a picture…")
+        self.open.setProperty("kind", "primary")
+        self.open.setMinimumHeight(36)
+        describe(self.open, "Open a picture", "Choose a picture, several, or a file of edits (Ctrl+O).")
+        self.paste = QPushButton("Paste")
+        self.paste.setMinimumHeight(36)
+        describe(self.paste, "Paste", "Take the picture on the clipboard (Ctrl+V).")
+        self.example = QPushButton("Try an example")
+        self.example.setMinimumHeight(36)
+        describe(self.example, "Try an example", "Take a picture the model has made.")
+        hint = QLabel("PNG, JPEG, WebP, TIFF, BMP or GIF; a folder is encoded as one job")
+        hint.setProperty("role", "caption")
+        hint.setWordWrap(True)
+        hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.refusal = QLabel()
+        self.refusal.setProperty("role", "care")
+        self.refusal.setWordWrap(True)
+        self.refusal.setMaximumWidth(440)
+        self.refusal.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.refusal.setAccessibleName("Why it can't be opened")
+        self.refusal.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(28, 28, 28, 28)
+        column.setSpacing(tokens.GAP_LARGE)
+        column.addStretch(3)
+        column.addWidget(sign)
+        column.addWidget(title, 0, Qt.AlignmentFlag.AlignHCenter)
+        for words in (text, self.refusal):
+            row = QHBoxLayout()
+            row.addStretch(1)
+            row.addWidget(words, 100)
+            row.addStretch(1)
+            column.addLayout(row)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(tokens.GAP)
+        buttons.addStretch(1)
+        for button in (self.example, self.paste, self.open):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        column.addLayout(buttons)
+        column.addWidget(hint)
+        column.addStretch(4)
+        self.open.clicked.connect(self.open_wanted)
+        self.paste.clicked.connect(self.paste_wanted)
+        self.example.clicked.connect(self.example_wanted)
+        theme.current().changed.connect(self._paint_sign)
+        self._paint_sign()
+
+    def refuse(self, words: str) -> None:
+        self.refusal.setText(words)
+        self.refusal.setVisible(bool(words))
+
+    def _paint_sign(self) -> None:
+        self._sign.setPixmap(icons.pixmap("drop", "accent", 40, self.devicePixelRatioF()))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        pen = QPen(theme.current().color("edge"), 1.5)
+        pen.setDashPattern([4, 4])
+        painter.setPen(pen)
+        inset = tokens.GAP_LARGE + 0.5
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), 12, 12)
+
+
+class PlotPage(QWidget):
+    """Error versus steps, or a button that measures it."""
+
+    def __init__(self, edits: Edits) -> None:
+        super().__init__()
+        self.setProperty("panel", "ground")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._edits = edits
+        title = QLabel("Error versus steps")
+        title.setProperty("role", "title")
+        self.words = QLabel()
+        self.words.setProperty("role", "quiet")
+        self.words.setWordWrap(True)
+        self.plot = PlotView()
+        self.measure = QPushButton("Measure")
+        self.measure.setProperty("kind", "primary")
+        describe(self.measure, "Measure", "Take the picture up and back at 5, 10, 15, 25 and 50 steps.")
+        head = QHBoxLayout()
+        head.addWidget(title, 1)
+        head.addWidget(self.measure)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 20)
+        column.setSpacing(12)
+        column.addLayout(head)
+        column.addWidget(self.words)
+        column.addWidget(self.plot, 1)
+        self.measure.clicked.connect(edits.round_trips.measure)
+        edits.round_trips.changed.connect(self.refresh)
+        edits.sessions.current_changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        model = self._edits.round_trips
+        catalogue = self._edits.settings.catalogue
+        curves = model.curves
+        titles = {solver: solver_title(catalogue, solver) for solver in curves}
+        self.plot.show_curves(curves, titles)
+        self.measure.setText("Measure again" if curves else "Measure")
+        self.measure.setEnabled(not model.busy and self._edits.current is not None)
+        if model.busy:
+            self.words.setText(f"Measuring: {model.progress:.0%}. Esc stops it.")
+        elif model.failure is not None:
+            self.words.setText(model.failure.message)
+        elif curves:
+            self.words.setText(
+                "How closely this picture comes back by the number of steps: higher is closer. Above 40 dB no "
+                "eye sees a difference."
+            )
+        else:
+            self.words.setText(
+                "The picture goes up to noise and back with few steps and with many, with two solvers. It "
+                "shows how much a step of each is worth on this very picture."
+            )
+
+
+class Stage(QWidget):
+    """Toolbar, pictures, strips, line of state."""
+
+    def __init__(self, edits: Edits, panel: ToolPanel) -> None:
+        super().__init__()
+        self.setProperty("panel", "ground")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setMinimumWidth(360)
+        self._edits = edits
+        self._panel = panel
+        self._images: dict[int, tuple[Pictures, QImage]] = {}
+        self._difference = True
+        self._plot = False
+        self.empty = EmptyStage()
+        self.failed = FailedPage()
+        self.linked = LinkedView("Pictures beside each other")
+        self.mask_canvas = BrushCanvas("Mask to paint")
+        self.mask_canvas.set_layer(edits.pending.mask)
+        self.paint_canvas = BrushCanvas("Picture to paint on")
+        self.paint_canvas.set_layer(edits.pending.paint)
+        for canvas in (self.mask_canvas, self.paint_canvas, self.linked):
+            canvas.setMinimumWidth(120)
+        self.paint_canvas.colour = panel.paint_page.colour
+        self.plot_page = PlotPage(edits)
+        self.variations = StripView("Variations", "Which of the variations is meant: Left and Right.")
+        self.strip = StripView("Strength", "The edit over its strength: choose one with Left and Right.")
+        self.line = StateLine()
+        self.readout = QLabel()
+        self.readout.setProperty("role", "caption")
+        self.readout.setAccessibleName("Pixel under the pointer")
+        self.readout.setFont(theme.current().font(tokens.FONT_CAPTION, figures=True))
+        self._build()
+        self._connect()
+        self.refresh()
+
+    # --- building
+
+    def _build(self) -> None:
+        bar = QWidget()
+        bar.setProperty("panel", "bar")
+        bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        bar.setFixedHeight(44)
+        row = QHBoxLayout(bar)
+        row.setContentsMargins(tokens.GAP, 0, tokens.GAP, 0)
+        row.setSpacing(2)
+        self.fit_button = icon_button("fit", "Fit", "Show all of it, as large as whole pixels allow (0).")
+        self.actual_button = icon_button(
+            "actual", "Actual pixels", "One screen pixel for one of the picture (1)."
+        )
+        self.difference_button = icon_button(
+            "difference", "Difference", "Show what differs, brightened to be seen (D).", checkable=True
+        )
+        self.plot_button = icon_button(
+            "lab", "Error versus steps", "How closely the picture comes back by the number of steps (E).",
+            checkable=True,
+        )  # fmt: skip
+        self.zoom_label = QLabel()
+        self.zoom_label.setProperty("role", "caption")
+        self.zoom_label.setAccessibleName("Zoom")
+        self.zoom_label.setToolTip("Screen pixels for one pixel of the picture. The wheel changes it.")
+        self.zoom_label.setFixedWidth(36)
+        for widget in (self.fit_button, self.actual_button, self.zoom_label):
+            row.addWidget(widget)
+        row.addSpacing(12)
+        row.addWidget(self.difference_button)
+        row.addWidget(self.plot_button)
+        row.addStretch(1)
+        row.addWidget(self.readout)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.mask_canvas)
+        self.splitter.addWidget(self.paint_canvas)
+        self.splitter.addWidget(self.linked)
+        self.strips = QWidget()
+        self.strips.setProperty("panel", "panel")
+        self.strips.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        below = QVBoxLayout(self.strips)
+        below.setContentsMargins(12, tokens.GAP, 12, tokens.GAP)
+        below.setSpacing(tokens.GAP_TINY)
+        below.addWidget(self.variations)
+        below.addWidget(self.strip)
+        self.stack = QStackedWidget()
+        for page in (self.empty, self.failed, self.splitter, self.plot_page):
+            self.stack.addWidget(page)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(bar)
+        column.addWidget(self.stack, 1)
+        column.addWidget(self.strips)
+        column.addWidget(self.line)
+
+    def _connect(self) -> None:
+        edits, pending = self._edits, self._edits.pending
+        self.fit_button.clicked.connect(self.fit)
+        self.actual_button.clicked.connect(self.actual_pixels)
+        self.difference_button.clicked.connect(self.toggle_difference)
+        self.plot_button.clicked.connect(self.toggle_plot)
+        self.linked.zoom_changed.connect(self._show_zoom)
+        self.linked.hovered.connect(self._show_pixel)
+        self.strip.chosen.connect(self._choose_strength)
+        self.variations.chosen.connect(pending.select)
+        self.failed.retried.connect(edits.encode.retry)
+        for canvas in (self.mask_canvas, self.paint_canvas):
+            canvas.painted.connect(pending.settle)
+        self.mask_canvas.erase_changed.connect(self._show_erase)
+        self._panel.mask_page.brush.mode.chosen.connect(
+            lambda mode: self.mask_canvas.set_erase(mode == "erase")
+        )
+        self.paint_canvas.picked.connect(self._panel.paint_page.take)
+        pending.mask.changed.connect(self._draft_while_painting)
+        pending.paint.changed.connect(self._draft_while_painting)
+        edits.page_changed.connect(self.refresh)
+        edits.sessions.current_changed.connect(self.refresh)
+        edits.encode.state_changed.connect(self.refresh)
+        edits.encode.preview_changed.connect(self._show_pictures)
+        edits.encode.progress_changed.connect(self._refresh_line)
+        edits.encode.refused.connect(self.empty.refuse)
+        edits.encode.state_changed.connect(self._forget_refusal)
+        pending.tool_changed.connect(self.refresh)
+        pending.pictures_changed.connect(self._show_pictures)
+        pending.pictures_changed.connect(self._show_strips)
+        pending.strip_changed.connect(self._show_strips)
+        pending.state_changed.connect(self._refresh_line)
+        pending.changed.connect(self._show_strips)
+
+    # --- verbs
+
+    def view(self) -> ZoomView | None:
+        """The surface on screen that zooms, if there is one."""
+        return self.linked if self.stack.currentWidget() is self.splitter else None
+
+    def _views(self) -> list[ZoomView]:
+        views: list[ZoomView] = [self.linked, self.mask_canvas, self.paint_canvas]
+        return [view for view in views if view.isVisible()]
+
+    def fit(self) -> None:
+        for view in self._views():
+            view.fit()
+
+    def actual_pixels(self) -> None:
+        for view in self._views():
+            view.actual_pixels()
+
+    def toggle_difference(self) -> None:
+        self._difference = not self._difference
+        self.refresh()
+
+    def toggle_plot(self) -> None:
+        self._plot = not self._plot
+        self.refresh()
+
+    def leave_plot(self) -> bool:
+        """Back to the pictures; False if they are there."""
+        if self.stack.currentWidget() is not self.plot_page:
+            return False
+        self.toggle_plot()
+        return True
+
+    def _choose_strength(self, index: int) -> None:
+        strengths = (0.0, *STRIP)
+        if self._edits.pending.tool == "attribute":
+            scale = self._edits.pending.asked.scale
+            self._edits.pending.set(scale=round(scale * strengths[index], 3))
+        else:
+            self._edits.pending.set(strength=strengths[index])
+
+    def _draft_while_painting(self) -> None:
+        layer = self._edits.layer
+        if layer is not None and layer.painting:
+            self._edits.pending.drag()
+
+    def _show_erase(self, erase: bool) -> None:
+        self._panel.mask_page.brush.mode.choose("erase" if erase else "paint")
+
+    # --- showing
+
+    def refresh(self, _signal: object = None) -> None:
+        edits, page = self._edits, self._edits.page
+        self.failed.set_failure(edits.encode.failure)
+        tool = edits.pending.tool
+        shown: QWidget = {"empty": self.empty, "failed": self.failed}.get(page, self.splitter)
+        if shown is self.splitter and self._plot and page != "encoding" and not tool:
+            shown = self.plot_page
+        if self.stack.currentWidget() is not shown:
+            self.stack.setCurrentWidget(shown)
+        painting = (tool == "mask", tool == "paint")
+        before = (self.mask_canvas.isVisibleTo(self.splitter), self.paint_canvas.isVisibleTo(self.splitter))
+        for canvas, wanted in zip((self.mask_canvas, self.paint_canvas), painting, strict=True):
+            canvas.setVisible(wanted and page == "edit")
+        if painting != before:
+            half = max(1, self.splitter.width() // 2)
+            self.splitter.setSizes([half, half, half])
+        pictures = shown is self.splitter
+        for button in (self.fit_button, self.actual_button):
+            button.setEnabled(pictures)
+        self.difference_button.setEnabled(pictures and page != "encoding")
+        self.difference_button.setChecked(self._difference and pictures)
+        self.plot_button.setEnabled(shown is self.plot_page or (pictures and page != "encoding" and not tool))
+        self.plot_button.setChecked(shown is self.plot_page)
+        self._show_pictures()
+        self._show_strips()
+        self._refresh_line()
+        self._show_zoom()
+        if shown is not self.empty:
+            self.empty.refuse("")
+
+    def _forget_refusal(self, state: str) -> None:
+        if state:
+            self.empty.refuse("")
+
+    def _image(self, picture: Pictures | None) -> QImage:
+        """As a QImage, made once for each picture that is on screen."""
+        if picture is None:
+            return QImage()
+        kept = self._images.get(id(picture))
+        if kept is None or kept[0] is not picture:
+            if len(self._images) > 64:
+                self._images.clear()
+            kept = self._images[id(picture)] = (picture, to_image(picture))
+        return kept[1]
+
+    def _show_pictures(self) -> None:
+        page = self._edits.page
+        if page == "encoding":
+            encode = self._edits.encode
+            panes = [Pane("Original", self._image(encode.original))] if encode.count == 1 else []
+            panes.append(Pane("On its way to noise", self._image(encode.preview)))
+        elif page == "round trip":
+            panes = self._round_trip()
+        elif page == "edit":
+            panes = self._edited()
+        else:
+            return
+        self.linked.set_panes(panes)
+
+    def _round_trip(self) -> list[Pane]:
+        edits, node = self._edits, self._edits.current
+        assert node is not None
+        original = edits.sessions.picture(node)
+        back = edits.sessions.picture(node, "round_trip")
+        panes = [Pane("Original", self._image(original))]
+        if back is not None:
+            panes.append(Pane("Round trip", self._image(back)))
+            panes += self._difference_pane(original, back)
+        noise = edits.sessions.noise(node)
+        if noise is not None and self._difference:
+            panes.append(Pane("Its noise", self._image(noise)))
+        return panes
+
+    def _difference_pane(self, left: Pictures | None, right: Pictures | None) -> list[Pane]:
+        difference = self._edits.difference(left, right) if self._difference else None
+        if difference is None or difference.picture is None:
+            return []
+        words = "no difference" if difference.largest == 0 else f"difference ×{difference.gain}"
+        return [Pane(words.capitalize(), to_image(difference.picture))]
+
+    def _edited(self) -> list[Pane]:
+        edits, pending = self._edits, self._edits.pending
+        node = edits.current
+        assert node is not None
+        now = edits.sessions.picture(node)
+        if not pending.tool:
+            before = edits.before()
+            was = edits.sessions.picture(before) if before is not None else None
+            panes = [Pane(before.name, self._image(was))] if before is not None else []
+            return [*panes, Pane(node.name, self._image(now)), *self._difference_pane(was, now)]
+        made = pending.pictures.one(pending.selected) if pending.pictures is not None else None
+        title = pending.title + ("" if pending.final or made is None else " (draft)")
+        if pending.tool in ("mask", "paint"):
+            if pending.tool == "mask":
+                self.mask_canvas.set_base(self._image(now))
+            return [Pane("As it is" if made is None else title, self._image(now if made is None else made))]
+        panes = [Pane(node.name, self._image(now)), Pane(title, self._image(made))]
+        return panes + (self._difference_pane(now, made) if made is not None else [])
+
+    def _show_strips(self) -> None:
+        edits, pending = self._edits, self._edits.pending
+        shown = bool(pending.tool) and edits.page == "edit" and pending.outcome is not None
+        self.strips.setVisible(shown)
+        if not shown:
+            return
+        pictures = pending.pictures
+        several = pending.tool == "vary" and pictures is not None and pictures.count > 1
+        self.variations.setVisible(several)
+        if several and pictures is not None:
+            images = [to_image(pictures, i) for i in range(pictures.count)]
+            self.variations.show_pictures(images, [str(i + 1) for i in range(pictures.count)])
+            self.variations.select(pending.selected)
+        node, strip = edits.current, pending.strip
+        base = self._image(edits.sessions.picture(node)) if node is not None else QImage()
+        words = [f"{strength:.0%}" for strength in (0.0, *STRIP)]
+        if strip is None:
+            images = [base] + [QImage()] * len(STRIP)
+        else:
+            images = [base] + [to_image(strip.pictures, i) for i in range(strip.pictures.count)]
+        self.strip.show_pictures(images, words, waiting=strip is None or not pending.final)
+        near = min(range(len(words)), key=lambda i: abs((0.0, *STRIP)[i] - pending.asked.strength))
+        exact = abs((0.0, *STRIP)[near] - pending.asked.strength) < 0.005
+        self.strip.select(near if exact and pending.tool != "attribute" else -1)
+
+    def _show_zoom(self, _zoom: float = 0.0) -> None:
+        view = self.view()
+        zoom = view.zoom if view is not None else 0.0
+        self.zoom_label.setText("" if view is None else f"{zoom:.0f}×" if zoom >= 1 else f"{zoom:.0%}")
+
+    def _show_pixel(self, x: int, y: int) -> None:
+        if x < 0:
+            self.readout.setText("")
+            return
+        values = []
+        for pane in self.linked.panes[:2]:
+            if pane.image.rect().contains(x, y):
+                colour = pane.image.pixelColor(x, y)
+                grey = colour.red() == colour.green() == colour.blue()
+                values.append(
+                    str(colour.red()) if grey else f"{colour.red()} {colour.green()} {colour.blue()}"
+                )
+        self.readout.setText(f"{x}, {y}:  {' → '.join(values)}" if values else "")
+
+    # --- the line of state
+
+    def _refresh_line(self, _signal: object = None) -> None:
+        edits = self._edits
+        page = edits.page
+        self.line.setVisible(page not in ("empty", "failed"))
+        fraction: float | None = None
+        if page == "encoding":
+            fraction = self._say_encoding()
+        elif edits.pending.tool:
+            self._say_pending()
+        else:
+            node = edits.current
+            self.line.say(*(self._words(node) if node is not None else ("", "")))
+        self.line.set_fraction(fraction)
+
+    def _say_encoding(self) -> float | None:
+        encode = self._edits.encode
+        match encode.state:
+            case "waiting" if self._edits.engine_state == "starting":
+                self.line.say(
+                    f"Starting the engine: {encode.name} is encoded as soon as it is ready", icon="generate"
+                )
+                return 0.0
+            case "waiting":
+                self.line.say(f"{encode.name} waits for its turn", "Esc takes it back", icon="queue")
+                return 0.0
+            case "loading":
+                self.line.say(f"Loading the model · {encode.progress.loading:.0%}", icon="models")
+                return encode.progress.loading
+            case "stopped":
+                self.line.say(f"Stopped: {encode.name} is not encoded.", icon="stop", role="care")
+                return None
+        left, right = progress_words(encode.progress, encode.count)
+        self.line.say(f"Encoding {encode.name} · {left}", right, icon="generate", role="accent")
+        return encode.progress.fraction
+
+    def _say_pending(self) -> None:
+        pending = self._edits.pending
+        if pending.problem is not None:
+            self.line.say(pending.problem.message, icon="info", role="quiet")
+            return
+        if pending.loading is not None:
+            self.line.say(f"Loading the model · {pending.loading:.0%}", icon="models")
+            return
+        outcome = pending.outcome
+        if outcome is None:
+            self.line.say("Trying it out…", icon="generate", role="accent")
+            return
+        rate = pending.drafts_per_second
+        words = fidelity_words(
+            facts_of_fidelity(outcome.fidelity[min(pending.selected, len(outcome.fidelity) - 1)])
+        )
+        if pending.state == "draft":
+            self.line.say(f"Draft at {outcome.request.steps} steps", f"{rate:.0f} a second" if rate else "")
+        else:
+            cost = f"{counted(outcome.evaluations, 'evaluation')} · {seconds(outcome.seconds)}"
+            self.line.say(f"{words} to the picture before", cost)
+
+    def _words(self, node: EditNode) -> tuple[str, str]:
+        facts = node.facts
+        cost = ""
+        if facts.get("evaluations"):
+            cost = f"{counted(int(facts['evaluations']), 'evaluation')} · {seconds(float(facts.get('seconds', 0)))}"
+        if node.kind == "picture":
+            return str(facts.get("comes_back") or node.name), cost
+        return f"{node.name}: {fidelity_words(facts)} to the picture before", cost
+
+    # --- keys
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        if plain and event.key() == Qt.Key.Key_D and self.difference_button.isEnabled():
+            self.toggle_difference()
+        elif plain and event.key() == Qt.Key.Key_E and self.plot_button.isEnabled():
+            self.toggle_plot()
+        elif plain and event.key() == Qt.Key.Key_0:
+            self.fit()
+        else:
+            super().keyPressEvent(event)

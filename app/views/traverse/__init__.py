@@ -1,0 +1,1 @@
+"""The Traverse room: shelf, pad, stage, timeline and render."""

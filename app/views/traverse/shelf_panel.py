@@ -1,0 +1,550 @@
+"""The shelf: latents as pictures with names, to search, name, star, tag, average and drag anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QPainter,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QPushButton,
+    QStackedWidget,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.models.traverse.desk import TraverseModel
+from app.models.traverse.shelf import ShelfRole
+from app.models.traverse.spots import Spot, short_id, spots_to_mime
+from app.views import icons, theme, tokens
+from app.views.fields import Segments, icon_button
+from app.views.help import describe
+from app.views.history_list import HistoryList
+from app.views.popup import Popup
+from app.views.traverse.thumbs import draw_thumb
+from app.views.words import counted
+
+__all__ = ["ShelfPanel"]
+
+_THUMB = 40
+_ROW = 48
+_CTRL, _NONE = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.NoModifier
+_KEYS: dict[tuple[Qt.Key, Qt.KeyboardModifier], str] = {
+    (Qt.Key.Key_Delete, _NONE): "delete",
+    (Qt.Key.Key_Period, _NONE): "star",
+    (Qt.Key.Key_Return, _NONE): "keyframe",
+    (Qt.Key.Key_Enter, _NONE): "keyframe",
+    (Qt.Key.Key_P, _NONE): "pin",
+    (Qt.Key.Key_T, _NONE): "tags",
+    (Qt.Key.Key_F2, _NONE): "rename",
+    (Qt.Key.Key_C, _CTRL): "copy",
+    (Qt.Key.Key_V, _CTRL): "paste",
+}
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class _SpotDelegate(QStyledItemDelegate):
+    """A picture, a name, and below it what it is."""
+
+    def __init__(self, panel: ShelfPanel) -> None:
+        super().__init__(panel)
+        self._panel = panel
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        look, spot = theme.current(), index.data(ShelfRole.SPOT)
+        if not isinstance(spot, Spot):
+            return
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        cell = QRectF(QRect(option.rect)).adjusted(2, 1, -2, -1)
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        if chosen or option.state & QStyle.StateFlag.State_MouseOver:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(look.color("selected" if chosen else "hover"))
+            painter.drawRoundedRect(cell, 4, 4)
+        if option.state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QPen(look.color("accent"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(cell.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        draw_thumb(painter, QRectF(cell.left() + 3, cell.top() + 3, _THUMB, _THUMB), spot.thumbnail)
+        left, right = cell.left() + _THUMB + 11, cell.right() - 6
+        device = painter.device()
+        ratio = device.devicePixelRatio() if device is not None else 1.0
+        if spot.starred:
+            right -= 16
+            star = icons.pixmap("star-filled", "care", 12, ratio)
+            painter.drawPixmap(QRectF(right + 2, cell.top() + 8, 12, 12).topLeft(), star)
+        facts = self._panel.facts(spot)
+        for top, words, role, font in (
+            (5, spot.name, "text", look.font()),
+            (23, facts, "quiet", look.font(tokens.FONT_CAPTION)),
+        ):
+            painter.setFont(font)
+            painter.setPen(look.color("text" if chosen else role))
+            metrics = painter.fontMetrics()
+            line = QRectF(left, cell.top() + top, right - left, metrics.height())
+            painter.drawText(
+                line,
+                Qt.AlignmentFlag.AlignVCenter,
+                metrics.elidedText(words, Qt.TextElideMode.ElideRight, int(line.width())),
+            )
+        painter.restore()
+
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: _Index) -> QSize:
+        return QSize(120, _ROW)
+
+    def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, _index: _Index) -> None:
+        box = QRect(option.rect)
+        editor.setGeometry(box.left() + _THUMB + 8, box.top() + 8, box.width() - _THUMB - 12, tokens.CONTROL)
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: _Index) -> QWidget:
+        editor = super().createEditor(parent, option, index)
+        describe(editor, "Name", "A name for this latent; Enter keeps it, Esc leaves the old one.")
+        return editor
+
+
+class ShelfList(QListView):
+    """The list. Keys that mean something here do not reach the window; drops come as latents."""
+
+    wished = Signal(str)
+    dropped = Signal(object)  # QMimeData
+
+    def __init__(self, traverse: TraverseModel) -> None:
+        super().__init__()
+        self._traverse = traverse
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setUniformItemSizes(True)
+        self.setDragEnabled(True)
+        self.setAcceptDrops(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
+        self.setDefaultDropAction(Qt.DropAction.CopyAction)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Shelf")
+        self.setProperty("help_term", "shelf")
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and _wish(event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.state() != QAbstractItemView.State.EditingState and (wish := _wish(event)):
+            self.wished.emit(wish)
+        else:
+            super().keyPressEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.source() is not self and self._traverse.accepts(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        if event.source() is not self:
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        if event.source() is not self:
+            event.acceptProposedAction()
+            self.dropped.emit(event.mimeData())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.scheduleDelayedItemsLayout()
+
+
+class SeedPopup(Popup):
+    """One line: which seeds."""
+
+    entered = Signal(str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.line = QLineEdit()
+        self.line.setMinimumWidth(200)
+        self.line.setPlaceholderText("7, or 7 8 9, or 100-115")
+        describe(self.line, "Seeds", "Numbers of the noise: one, several, or a range. Enter adds them.")
+        self.column.addWidget(self.line)
+        self.line.returnPressed.connect(self._enter)
+
+    def open_at(self, control: QWidget) -> None:
+        self.open_under(control)
+        self.line.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _enter(self) -> None:
+        words = self.line.text()
+        self.close()
+        self.entered.emit(words)
+
+
+class TagPopup(SeedPopup):
+    """One line: the tags of what is selected."""
+
+    def __init__(self, parent: QWidget, tags: str) -> None:
+        super().__init__(parent)
+        self.line.setPlaceholderText("boots, warm, for the talk")
+        self.line.setText(tags)
+        describe(self.line, "Tags", "Words to find it by, parted by commas. Enter keeps them.")
+
+
+class ShelfPanel(QWidget):
+    """Search, add, and the list. Every verb is also a method, for menus and keys."""
+
+    def __init__(self, traverse: TraverseModel) -> None:
+        super().__init__()
+        self.setProperty("panel", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._traverse = traverse
+        self._shelf = traverse.shelf
+        self.pages = Segments(
+            (
+                ("shelf", "Shelf", "The latents you have put aside."),
+                (
+                    "history",
+                    "History",
+                    "The pictures you have made, to be dragged to shelf, pad or timeline.",
+                ),
+            )
+        )
+        self.pages.choose("shelf")
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search")
+        describe(self.search, "Search the shelf", "Name, tag, class, model or id (several words narrow it).")
+        self.starred = icon_button("star", "Starred only", "Show only starred latents.", checkable=True)
+        self.add = icon_button("plus", "Add latents", "Add latents from seeds, files, or the clipboard.")
+        self.list = ShelfList(traverse)
+        self.list.setModel(self._shelf)
+        self.list.setItemDelegate(_SpotDelegate(self))
+        self.empty = QLabel()
+        self.empty.setWordWrap(True)
+        self.empty.setProperty("role", "quiet")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.example = QPushButton("Add four seeds")
+        describe(self.example, "Add four seeds", "Put the noise of four seeds on the shelf, to begin with.")
+        self.history = HistoryList()
+        self.history.setModel(traverse.history)
+        self.popup: SeedPopup | None = None
+        self._build()
+        self._connect()
+        self._show_total()
+
+    def _build(self) -> None:
+        switch = QHBoxLayout()
+        switch.setContentsMargins(8, 8, 8, 0)
+        switch.addWidget(self.pages)
+        self.tools = QWidget()
+        top = QHBoxLayout(self.tools)
+        top.setContentsMargins(8, 0, 8, 0)
+        top.setSpacing(4)
+        top.addWidget(self.search, 1)
+        top.addWidget(self.starred)
+        top.addWidget(self.add)
+        nothing = QWidget()
+        column = QVBoxLayout(nothing)
+        column.setContentsMargins(16, 32, 16, 16)
+        column.setSpacing(12)
+        column.addWidget(self.empty)
+        column.addWidget(self.example, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+        self.history_empty = QLabel(
+            "There are no pictures yet. Make some in Generate, and drag them from here to the pad or the timeline."
+        )
+        self.history_empty.setWordWrap(True)
+        self.history_empty.setProperty("role", "quiet")
+        self.history_empty.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self.history_empty.setContentsMargins(16, 32, 16, 16)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.list)
+        self.stack.addWidget(nothing)
+        self.stack.addWidget(self.history)
+        self.stack.addWidget(self.history_empty)
+        self._nothing = nothing
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(6)
+        whole.addLayout(switch)
+        whole.addWidget(self.tools)
+        whole.addWidget(self.stack, 1)
+        self.setAcceptDrops(True)
+
+    def _connect(self) -> None:
+        self.search.textChanged.connect(self._filter)
+        self.starred.toggled.connect(self._filter)
+        self.add.clicked.connect(self.open_add_menu)
+        self.example.clicked.connect(self._example)
+        self.list.wished.connect(self._run)
+        self.list.dropped.connect(self._shelf.add_mime)
+        self.list.doubleClicked.connect(self._pin_index)
+        self.list.customContextMenuRequested.connect(self._open_menu)
+        self._shelf.filter_changed.connect(self._show_total)
+        self.pages.chosen.connect(self._show_total)
+        self.history.doubleClicked.connect(self._add_record)
+        self.history.pressed_key.connect(self._history_key)
+        self.history.customContextMenuRequested.connect(self._open_history_menu)
+        self._traverse.history.total_changed.connect(self._show_total)
+        theme.current().changed.connect(self.list.viewport().update)
+
+    def facts(self, spot: Spot) -> str:
+        """The second line of a row."""
+        facts = self._shelf.describe(spot)
+        tags = f"{', '.join(spot.tags)} · " if spot.tags else ""
+        return tags + " · ".join(facts[1:3])
+
+    # --- what is chosen
+
+    def selected_ids(self) -> list[int]:
+        rows = sorted(index.row() for index in self.list.selectedIndexes())
+        return [self._shelf.spot_at(row).id for row in rows]
+
+    def selected(self) -> list[Spot]:
+        return self._shelf.spots(self.selected_ids())
+
+    # --- verbs
+
+    def _run(self, wish: str) -> None:
+        verbs: dict[str, Callable[[], object]] = {
+            "delete": self.delete,
+            "star": lambda: self._shelf.toggle_star(self.selected_ids()),
+            "keyframe": self.add_keyframes,
+            "pin": self.pin,
+            "tags": self.edit_tags,
+            "rename": self.rename,
+            "copy": self.copy,
+            "paste": self.paste,
+        }
+        verbs[wish]()
+
+    def delete(self) -> None:
+        """Away at once; the notice has an Undo."""
+        row = min((index.row() for index in self.list.selectedIndexes()), default=0)
+        self._shelf.delete(self.selected_ids())
+        if self._shelf.rowCount():
+            self.list.setCurrentIndex(self._shelf.index(min(row, self._shelf.rowCount() - 1)))
+
+    def add_keyframes(self) -> None:
+        if self._traverse.timeline.add(self.selected()):
+            self._traverse.set_stage("walk")
+
+    def pin(self) -> None:
+        if self._traverse.pad.add_pins(self.selected()):
+            self._traverse.set_stage("pad")
+
+    def _pin_index(self, index: QModelIndex) -> None:
+        if self._traverse.pad.add_pins([self._shelf.spot_at(index.row())]):
+            self._traverse.set_stage("pad")
+
+    def average(self) -> None:
+        self._shelf.add_average(self.selected_ids())
+
+    def rename(self) -> None:
+        if self.list.currentIndex().isValid():
+            self.list.edit(self.list.currentIndex())
+
+    def edit_tags(self) -> None:
+        spots = self.selected()
+        if not spots:
+            return
+        tags = dict.fromkeys(tag for spot in spots for tag in spot.tags)
+        ids = [spot.id for spot in spots]
+        self.popup = TagPopup(self, ", ".join(tags))
+        self.popup.entered.connect(lambda text: self._shelf.set_tags(ids, text))
+        self.popup.open_at(self.search)
+
+    def copy(self) -> None:
+        """As text, as latents for the window, and files where there are any."""
+        if spots := self.selected():
+            QGuiApplication.clipboard().setMimeData(spots_to_mime(spots))
+
+    def copy_id(self) -> None:
+        QGuiApplication.clipboard().setText(" ".join(short_id(spot) for spot in self.selected()))
+
+    def paste(self) -> None:
+        mime = QGuiApplication.clipboard().mimeData()
+        if mime is not None:
+            self._shelf.add_mime(mime, self._traverse.model)
+
+    def add_seeds(self) -> None:
+        self.popup = SeedPopup(self)
+        self.popup.entered.connect(self._add_seeds)
+        self.popup.open_at(self.add)
+
+    def _add_seeds(self, words: str) -> None:
+        self._shelf.add_seeds(self._traverse.model, words, self._traverse.label)
+
+    def add_files(self) -> None:
+        dialog = QFileDialog(self, "Add latents from files")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setNameFilter("Latents and pictures of ours (*.safetensors *.png *.jpg *.webp)")
+        dialog.filesSelected.connect(
+            lambda paths: self._shelf.add_files([Path(path) for path in paths], self._traverse.model)
+        )
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _example(self) -> None:
+        self._shelf.add_seeds(self._traverse.model, "1 2 3 4", self._traverse.label)
+
+    # --- pictures of the history
+
+    def record_ids(self) -> list[int]:
+        """Those selected in the history."""
+        rows = sorted(index.row() for index in self.history.selectedIndexes())
+        return [self._traverse.history.record_at(row).id for row in rows]
+
+    def add_records(self) -> None:
+        if self._traverse.add_records(self.record_ids()):
+            self._traverse.set_stage("walk")
+
+    def shelve_records(self) -> None:
+        self._shelf.add_records(self.record_ids())
+
+    def pin_records(self) -> None:
+        spots = self._traverse.spots_of(self._traverse.history.mimeData(self.history.selectedIndexes()))
+        if self._traverse.pad.add_pins(spots):
+            self._traverse.set_stage("pad")
+
+    def _add_record(self, _index: QModelIndex) -> None:
+        self.add_records()
+
+    def _history_key(self, key: int) -> None:
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.add_records()
+        elif key == Qt.Key.Key_Period:
+            self.shelve_records()
+
+    def _open_history_menu(self, place: QPoint) -> None:
+        some = bool(self.record_ids())
+        self._filled(
+            (
+                ("traverse", "Pin to the pad", self.pin_records, some),
+                ("plus", "Add to the timeline\tReturn", self.add_records, some),
+                ("star", "Put on the shelf\t.", self.shelve_records, some),
+            )
+        ).popup(self.history.viewport().mapToGlobal(place))
+
+    # --- menus
+
+    def open_add_menu(self) -> None:
+        self._filled(
+            (
+                ("dice", "From seeds…", self.add_seeds, True),
+                ("folder", "From files…", self.add_files, True),
+                ("paste", "Paste\tCtrl+V", self.paste, True),
+                ("film", "What the stage shows", self._traverse.shelve_here, True),
+            )
+        ).popup(self.add.mapToGlobal(QPoint(0, self.add.height())))
+
+    def _open_menu(self, place: QPoint) -> None:
+        self.menu().popup(self.list.viewport().mapToGlobal(place))
+
+    def menu(self) -> QMenu:
+        """What can be done with what is selected."""
+        some, several = bool(self.selected_ids()), len(self.selected_ids()) > 1
+        return self._filled(
+            (
+                ("traverse", "Pin to the pad\tP", self.pin, some),
+                ("plus", "Add to the timeline\tReturn", self.add_keyframes, some),
+                ("link", "Average of the selected", self.average, several),
+                None,
+                ("edit", "Rename\tF2", self.rename, some and not several),
+                ("star", "Star\t.", lambda: self._shelf.toggle_star(self.selected_ids()), some),
+                ("filter", "Tags…\tT", self.edit_tags, some),
+                None,
+                ("copy", "Copy\tCtrl+C", self.copy, some),
+                ("copy", "Copy the short id", self.copy_id, some),
+                ("paste", "Paste\tCtrl+V", self.paste, True),
+                None,
+                ("trash", "Delete\tDel", self.delete, some),
+            )
+        )
+
+    def _filled(self, entries: tuple[tuple[str, str, Callable[[], object], bool] | None, ...]) -> QMenu:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for entry in entries:
+            if entry is None:
+                menu.addSeparator()
+                continue
+            icon, title, work, enabled = entry
+            action = menu.addAction(icons.icon(icon), title)
+            action.setEnabled(enabled)
+            action.triggered.connect(lambda _checked=False, work=work: work())
+        return menu
+
+    # --- filter and drops
+
+    def _filter(self, _signal: object = None) -> None:
+        self._shelf.set_filter(self.search.text().strip(), self.starred.isChecked())
+
+    @property
+    def page(self) -> str:
+        """ "shelf" or "history"."""
+        return "history" if self.pages.buttons["history"].isChecked() else "shelf"
+
+    def show_page(self, page: str) -> None:
+        self.pages.choose(page)
+        self._show_total()
+
+    def _show_total(self, _signal: object = None) -> None:
+        self.tools.setVisible(self.page == "shelf")
+        if self.page == "history":
+            self.stack.setCurrentWidget(self.history if self._traverse.history.total else self.history_empty)
+            return
+        shown, total = self._shelf.rowCount(), self._shelf.total
+        self.empty.setText(
+            f"None of the {counted(total, 'latent')} is like that."
+            if total
+            else "Latents you want to keep: from seeds, pictures of the history (drag them here), files, or the "
+            "pad. Drag them to the pad or the timeline."
+        )
+        self.example.setVisible(not total)
+        self.stack.setCurrentWidget(self.list if shown else self._nothing)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._traverse.accepts(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        self._shelf.add_mime(event.mimeData(), self._traverse.model)
+
+
+def _wish(event: QKeyEvent) -> str:
+    modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+    return _KEYS.get((Qt.Key(event.key()), modifiers), "")

@@ -1,0 +1,51 @@
+"""A picture of the person's own on its way to the upsampler: chosen, read beside the window, cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.models.edit.opening import PICTURE_SUFFIXES, Opened, PictureReader
+from app.models.studio import Studio
+from app.views.upsample_dialog import UpsampleDialog
+
+__all__ = ["FileUpsampler", "choose_picture"]
+
+
+class FileUpsampler(QObject):
+    """Reads a file and opens the dialog that asks how; what can't be read is said."""
+
+    def __init__(self, studio: Studio, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._studio = studio
+        self._window = parent
+        self._reader = PictureReader(self)
+        self._reader.read.connect(self._on_read)
+        self.dialog: UpsampleDialog | None = None
+
+    def open(self, path: Path) -> None:
+        self._reader.read_file(path)
+
+    @Slot(object)
+    def _on_read(self, opened: Opened) -> None:
+        self._reader.close()
+        if opened.failure is not None or opened.image is None:
+            words = opened.failure.message if opened.failure is not None else f"Couldn't read {opened.name}."
+            self._studio.notice.emit(words, "bad", None)
+            return
+        self.dialog = UpsampleDialog(self._studio, self._window, image=opened.image, name=opened.name)
+        self.dialog.open()
+
+
+def choose_picture(parent: QWidget, take: Callable[[Path], object]) -> QFileDialog:
+    """Ask for one picture file; `take` gets it."""
+    patterns = " ".join(f"*{suffix}" for suffix in PICTURE_SUFFIXES)
+    dialog = QFileDialog(parent, "Choose a picture", "", f"Pictures ({patterns});;All files (*)")
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.fileSelected.connect(lambda name: take(Path(name)))
+    dialog.open()
+    return dialog

@@ -1,0 +1,234 @@
+"""Files a person has become models: recognised, paired, converted, one after the other.
+
+A file that can't be used is refused with its reason and stops none of the others. What is
+stopped, or fails, in the middle leaves nothing behind: a model is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from safetensors.torch import save
+
+from engine.checkpoints.card import CARD, Card, Part, card_to_toml, read_card
+from engine.checkpoints.convert import card_of, choose_model, convert, pair_up
+from engine.checkpoints.imagenet import DATA, class_names
+from engine.checkpoints.native import config_of
+from engine.checkpoints.published import PublishedFile, fill, read_published
+from engine.checkpoints.recognise import PublishedModel, build
+from engine.checkpoints.storage import clear_leftovers
+from engine.errors import BadCheckpoint, EngineError
+from engine.files import write_atomically
+from engine.messages import Control, Event, Imported, ImportRequest, Loading, ModelInfo, Refused
+from engine.messages.importing import MAX_FILES
+from engine.workbench import Workbench
+
+__all__ = ["run"]
+
+_SUFFIXES = (".pth", ".pt", ".ckpt")  # what is looked at in a folder
+
+
+@dataclass
+class _Job:
+    """What an import has come to."""
+
+    workbench: Workbench
+    request: ImportRequest
+    control: Control
+    began: float = field(default_factory=time.monotonic)
+    models: list[str] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+    def refuse(self, path: Path, error: EngineError) -> None:
+        self.refused.append(Refused(str(path), error.message, error.field))
+
+
+def run(workbench: Workbench, request: ImportRequest, control: Control) -> Iterator[Event]:
+    """Import; ends with exactly one Imported, which says of every file what became of it.
+
+    After a stop it holds the models that were whole by then.
+    """
+    job = _Job(workbench, request, control)
+    clear_leftovers(workbench.own_folder)
+    files = yield from _open(job, _files(job))
+    pairs = _pairs(job, files)
+    if request.name is not None and len(pairs) > 1:
+        for network, head in pairs:
+            _refuse(job, network, head, _bad(network, "a name is for one network, and there are several."))
+        pairs = []
+    done = 0
+    for network, head in pairs:
+        if control.cancelled.is_set():
+            break
+        try:
+            done += yield from _import(job, network, head)
+        except EngineError as error:
+            _refuse(job, network, head, error)
+            done += 1
+    yield Imported(
+        request,
+        tuple(job.models),
+        tuple(job.refused),
+        seconds=time.monotonic() - job.began,
+        stopped=control.cancelled.is_set() and done < len(pairs),
+    )
+
+
+def _files(job: _Job) -> list[Path]:
+    """All files meant, each once; a folder stands for the checkpoints in it."""
+    found: dict[Path, None] = {}
+    for name in job.request.files:
+        path = Path(name).expanduser()
+        if not path.is_dir():
+            found[path] = None
+            continue
+        inside = sorted(
+            entry for entry in path.iterdir() if entry.suffix.lower() in _SUFFIXES and entry.is_file()
+        )
+        if not inside or len(inside) > MAX_FILES:
+            words = f"the folder holds {len(inside) or 'no'} checkpoints ({', '.join(_SUFFIXES)})."
+            job.refused.append(Refused(str(path), f"Couldn't import {path}: {words}", "file"))
+            continue
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def _open(job: _Job, paths: Sequence[Path]) -> Generator[Loading, None, list[PublishedFile]]:
+    """Those that are published files; the others are refused."""
+    files: list[PublishedFile] = []
+    for path in paths:
+        if job.control.cancelled.is_set():
+            break
+        yield Loading(path.name, 0.0)
+        try:
+            files.append(read_published(path))
+        except BadCheckpoint as error:
+            job.refuse(path, error)
+    return files
+
+
+def _pairs(job: _Job, files: Sequence[PublishedFile]) -> list[tuple[PublishedFile, PublishedFile | None]]:
+    """Networks with their heads; a head that belongs to none of them goes to a model that is there."""
+    accepted = [file for file in files if not file.what.is_head]
+    for head in (file for file in files if file.what.is_head):
+        try:
+            pair_up([*accepted, head])
+        except BadCheckpoint as error:
+            try:
+                _add_head(job, head, error)
+            except EngineError as reason:
+                job.refuse(head.path, reason)
+        else:
+            accepted.append(head)
+    return pair_up(accepted)
+
+
+def _add_head(job: _Job, head: PublishedFile, lonely: BadCheckpoint) -> None:
+    """Give the head to the one imported model that lacks it; `lonely` is said if there is none."""
+    names = [model.name for model in head.what.models if job.request.name in (None, model.name)]
+    lacking: list[tuple[Path, Card]] = []
+    for info in job.workbench.catalogue().models:
+        if info.name in names and not (info.bundled or info.has_head or info.problem):
+            folder = Path(info.folder)
+            card = read_card(folder / CARD)
+            if card.network.kind not in ("compact", "compact-upsampler"):
+                lacking.append((folder, card))
+    if not lacking:
+        raise lonely
+    if len(lacking) > 1:
+        either = " or ".join(card.name for _, card in lacking)
+        raise BadCheckpoint(
+            f"Couldn't import {head.path}: it could be the GENIE head of {either}: nothing in it tells. "
+            "Give that name.",
+            field="name",
+        )
+    ((folder, card),) = lacking
+    module = build(head.what.config)
+    fill(module, head)
+    weights = save(module.state_dict())
+    part = Part(
+        "published", config_of(head.what.config), "head.safetensors", hashlib.sha256(weights).hexdigest()
+    )
+    text = card_to_toml(replace(card, head=part))
+    _check_card(head, text)
+    # The card last: until then the model is what it was.
+    write_atomically(folder / part.weights, lambda path: path.write_bytes(weights))
+    write_atomically(folder / CARD, lambda path: path.write_text(text, encoding="utf-8"))
+    job.models.append(card.name)
+
+
+def _check_card(head: PublishedFile, text: str) -> None:
+    """Does the head fit the network that its card describes?"""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / CARD
+        path.write_text(text, encoding="utf-8")
+        try:
+            read_card(path)
+        except BadCheckpoint as error:
+            raise BadCheckpoint(
+                f"Couldn't import {head.path}: it is the GENIE head of a network of another size.",
+                field="file",
+                details=error.message,
+            ) from error
+
+
+def _refuse(job: _Job, network: PublishedFile, head: PublishedFile | None, error: EngineError) -> None:
+    job.refuse(network.path, error)
+    if head is not None:
+        job.refuse(
+            head.path, _bad(head, f"the network it belongs to, {network.path.name}, was not imported.")
+        )
+
+
+def _import(job: _Job, network: PublishedFile, head: PublishedFile | None) -> Generator[Loading, None, bool]:
+    """One model; False after a stop in the middle, which leaves nothing of it."""
+    model = choose_model(network, head, job.request.name)
+    _check_place(job, network, model)
+    card = card_of(model, network, head, _classes(model))
+    writing = convert(card, network, head, job.workbench.own_folder)
+    try:
+        for share in writing:
+            yield Loading(card.name, share)
+            # With the last tensor written it is as good as there.
+            if job.control.cancelled.is_set() and share < 1.0:
+                return False
+    finally:
+        writing.close()
+    job.models.append(card.name)
+    return True
+
+
+def _classes(model: PublishedModel) -> tuple[str, ...]:
+    names = class_names() if model.data == DATA else ()
+    return names if len(names) == model.network.classes else ()
+
+
+def _check_place(job: _Job, network: PublishedFile, model: PublishedModel) -> None:
+    """Is the model's name, and its folder, still to be had?"""
+    if model.name in job.models:
+        raise _bad(network, f"{model.title} was among the files twice.")
+    there = _called(job, model.name)
+    if there is not None and there.bundled:
+        raise _bad(network, f"a model called {model.name!r} comes with the program.")
+    target = job.workbench.own_folder / model.name
+    if there is not None and Path(there.folder) != target:
+        raise _bad(network, f"a model called {model.name!r} is in {there.folder} already. Remove it first.")
+    if target.exists() and not job.request.replace:
+        error = _bad(
+            network, f"{model.title} is there already, in {target}. Remove it first, or have it replaced."
+        )
+        error.field = "replace"
+        raise error
+
+
+def _called(job: _Job, name: str) -> ModelInfo | None:
+    return next((info for info in job.workbench.catalogue().models if info.name == name), None)
+
+
+def _bad(file: PublishedFile, words: str) -> BadCheckpoint:
+    return BadCheckpoint(f"Couldn't import {file.path}: {words}", field="file")

@@ -1,0 +1,269 @@
+"""`genie traverse`: a walk through the latents of a model as a video."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.cli.classes import pick_classes, pick_labels
+from engine.cli.command import Command, Namespace, number, whole
+from engine.cli.console import Console, duration
+from engine.cli.enlarging import add_enlarging_arguments, find_upsampler
+from engine.cli.interrupt import stop_on_interrupt
+from engine.errors import BadRequest, EngineError
+from engine.messages import (
+    DEVICES,
+    FORMATS,
+    MAX_COUNT,
+    MAX_SEED,
+    MAX_STEPS,
+    PRECISIONS,
+    QUALITIES,
+    SPACINGS,
+    Catalogue,
+    Control,
+    Loading,
+    Notice,
+    Progress,
+    RenderProgress,
+    Sampling,
+    TraverseRequest,
+    TraverseResult,
+    Upsampling,
+    Walk,
+)
+from engine.solvers import solver_infos
+from engine.walk import noise_loop, random_walk
+from engine.walk_files import read_walk, write_walk
+
+if TYPE_CHECKING:
+    from engine.tasks import Engine
+
+__all__ = ["COMMAND"]
+
+_STOPPED, _NOT_ALL = 130, 2
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    what = parser.add_argument_group("what")
+    what.add_argument(
+        "walk", nargs="?", type=Path, metavar="WALK",
+        help="a walk's file (.toml), or a video rendered before",
+    )  # fmt: skip
+    what.add_argument(
+        "--random", type=whole(2, 1000), metavar="N", help="instead: a closed curve through N seeds"
+    )
+    what.add_argument("--circle", action="store_true", help="instead: once round a circle in the noise")
+    what.add_argument("--model", default="fashion32", metavar="NAME", help="of --random and --circle")
+    what.add_argument(
+        "--classes", default="all", metavar="LIST",
+        help="of --random and --circle: all (gone round), none, or names and numbers: 'Ankle boot,3'",
+    )  # fmt: skip
+    what.add_argument("--seed", type=whole(0, MAX_SEED), default=0, metavar="N", help="the first of them")
+    what.add_argument(
+        "--seconds", type=number(0.1, 3600), default=2.0, metavar="S", help="from one seed to the next"
+    )
+    what.add_argument(
+        "--guidance", type=number(-1, 50), default=0.0, metavar="W", help="of --random and --circle"
+    )
+    what.add_argument("--save-walk", type=Path, metavar="FILE", help="also write the walk as a file")
+    what.add_argument(
+        "--fps", type=number(0.0, 1e6), metavar="N", help="frames a second, instead of the walk's own"
+    )
+    what.add_argument(
+        "--constant-pace", action="store_true", help="let the picture change equally from frame to frame"
+    )
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--solver", default="genie", metavar="NAME", help=", ".join(info.name for info in solver_infos())
+    )
+    how.add_argument("--steps", type=whole(1, MAX_STEPS), default=10, metavar="N", help="steps of the solver")
+    how.add_argument(
+        "--spacing", metavar="NAME",
+        help=f"where the steps lie: {', '.join(SPACINGS)} (default: the model's own)",
+    )  # fmt: skip
+    how.add_argument("--guidance-model", metavar="NAME", help="a second model to guide with")
+    add_enlarging_arguments(parser)
+    where = parser.add_argument_group("where")
+    where.add_argument("--out", type=Path, default=Path("walk.mp4"), metavar="FILE", help="the video")
+    where.add_argument(
+        "--format",
+        choices=tuple(FORMATS),
+        default="",
+        help="kind of video (default: what the suffix of --out says)",
+    )
+    where.add_argument(
+        "--quality", choices=QUALITIES, default="good", help="from the smallest file to the best"
+    )
+    where.add_argument(
+        "--scale", type=whole(1, 64), default=1, metavar="N", help="enlarge N times, without smoothing"
+    )
+    where.add_argument(
+        "--fresh", action="store_true", help="begin anew instead of going on with a stopped render"
+    )
+    where.add_argument("--device", default="auto", metavar="NAME", help=", ".join((*DEVICES, "cuda:1")))
+    where.add_argument("--precision", default="auto", metavar="NAME", help=", ".join(PRECISIONS))
+    where.add_argument(
+        "--batch", type=whole(0, MAX_COUNT), default=0, metavar="N",
+        help="frames at once; 0: as many as are quick",
+    )  # fmt: skip
+
+
+def _run(arguments: Namespace, console: Console) -> int:
+    from engine.catalogue import read_catalogue
+
+    catalogue = read_catalogue()
+    walk = _walk(arguments, catalogue)
+    if arguments.fps is not None:
+        walk = dataclasses.replace(walk, fps=arguments.fps, pace=())
+    if arguments.constant_pace:
+        walk = dataclasses.replace(walk, constant_pace=True)
+    request = TraverseRequest(
+        walk=walk,
+        out=str(arguments.out),
+        sampling=_sampling(arguments, catalogue, walk),
+        format=arguments.format,
+        quality=arguments.quality,
+        scale=arguments.scale,
+        fresh=arguments.fresh,
+    )
+    if arguments.save_walk is not None:
+        write_walk(arguments.save_walk, walk)
+
+    console.progress("Starting")
+    from engine.tasks import Engine
+
+    cancelled = threading.Event()
+    with stop_on_interrupt(cancelled):
+        result = _render(Engine(), request, cancelled, console)
+    _tell(result, console, stopped=cancelled.is_set())
+    if result.complete:
+        return 0
+    return _STOPPED if cancelled.is_set() else _NOT_ALL  # a notice has said why
+
+
+def _walk(arguments: Namespace, catalogue: Catalogue) -> Walk:
+    """The walk of the file or video, or the ready-made one that was asked for."""
+    asked = [arguments.walk is not None, arguments.random is not None, arguments.circle]
+    if sum(asked) != 1:
+        raise BadRequest("Name a walk's file, or give --random N or --circle: one of the three.")
+    if arguments.walk is not None:
+        path: Path = arguments.walk
+        if path.is_dir() or path.suffix.lower() != ".toml":
+            from engine.video_files import read_video_walk
+
+            return read_video_walk(path, arguments.out.absolute().parent / f"{path.stem}.latents").walk
+        return read_walk(path)
+    model = catalogue.model(arguments.model)
+    count = arguments.random or 1
+    labels = pick_labels(pick_classes(arguments.classes, model), model, count, arguments.seed)
+    if arguments.circle:
+        return noise_loop(
+            model.name,
+            arguments.seed,
+            label=labels[0],
+            guidance=arguments.guidance,
+            seconds=4 * arguments.seconds,
+        )
+    return random_walk(
+        model.name,
+        arguments.random,
+        arguments.seed,
+        labels=labels,
+        guidance=arguments.guidance,
+        seconds=arguments.seconds,
+    )
+
+
+def _sampling(arguments: Namespace, catalogue: Catalogue, walk: Walk) -> Sampling:
+    model, upsampling = catalogue.model(walk.model), None
+    upsampler = find_upsampler(arguments, model, catalogue)
+    if upsampler is not None:
+        upsampling = Upsampling(
+            upsampler.name,
+            solver="genie" if upsampler.has_head else "ddim",
+            steps=arguments.upsample_steps,
+            spacing=upsampler.spacing,
+            aug_level=arguments.aug_level,
+        )
+    return Sampling(
+        solver=arguments.solver,
+        steps=arguments.steps,
+        spacing=arguments.spacing or model.spacing,
+        guidance_model=arguments.guidance_model,
+        device=arguments.device,
+        precision=arguments.precision,
+        batch=arguments.batch,
+        upsampling=upsampling,
+    )
+
+
+def _render(
+    engine: Engine, request: TraverseRequest, cancelled: threading.Event, console: Console
+) -> TraverseResult:
+    """Run the request and show how it goes."""
+    result: TraverseResult | None = None
+    for event in engine.run(request, Control(cancelled)):
+        match event:
+            case Loading():
+                console.progress(f"Loading {event.model}: {event.fraction:.0%}")
+            case RenderProgress():
+                console.progress(_describe(event), last=event.frames == event.frames_total)
+            case Progress():
+                pass
+            case Notice():
+                console.note(event.message)
+            case TraverseResult():
+                result = event
+    if result is None:
+        raise EngineError("The engine ended without a result.")
+    return result
+
+
+def _describe(event: RenderProgress) -> str:
+    what = "measuring the pace, picture" if event.measuring else "frame"
+    pace = "" if event.measuring else f"{event.frames_per_second:.1f} a second  "
+    return f"{what} {event.frames:,} of {event.frames_total:,}  {pace}{duration(event.seconds_left)} left"
+
+
+def _tell(result: TraverseResult, console: Console, *, stopped: bool) -> None:
+    if stopped and not result.complete:
+        console.note(
+            f"Stopped. {result.frames:,} of {result.frames_total:,} frames were finished and are kept; "
+            "the same command goes on."
+        )
+    if result.path:
+        console.say(
+            f"{result.path}: {result.frames:,} frames of {result.width} x {result.height}, "
+            f"{result.bytes / 1e6:.2f} MB, {duration(result.seconds)} on {result.provenance.device_name}"
+        )
+    told: dict[str, Any] = {
+        "complete": result.complete,
+        "path": result.path or None,
+        "frames": result.frames,
+        "frames_total": result.frames_total,
+        "resumed": result.resumed,
+        "width": result.width,
+        "height": result.height,
+        "fps": result.request.walk.fps,
+        "bytes": result.bytes,
+        "seconds": result.seconds,
+        "frames_per_second": result.frames_per_second,
+        "unfinished": result.unfinished or None,
+        "request": result.request.to_dict(),
+        "provenance": dataclasses.asdict(result.provenance),
+        "notices": list(result.notices),
+    }
+    console.result(told)
+
+
+COMMAND = Command(
+    name="traverse",
+    summary="Render a walk through the latents of a model as a video; goes on where it was stopped.",
+    example="genie traverse --random 5 --classes 'Ankle boot,Bag' --scale 8 --out boots.mp4",
+    add_arguments=_add_arguments,
+    run=_run,
+)

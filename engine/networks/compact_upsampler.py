@@ -1,0 +1,206 @@
+"""The studio's own upsampler: a convolutional U-Net that adds what an enlarged image lacks.
+
+The images are folded 4x4 into channels, so that no convolution runs at full resolution. It is
+built around what can be said without any network. With the condition c the image is modelled as
+normal around it, x_0 ~ N(c, s^2), for which the best guess from x_t is known in closed form:
+
+    r = x_t - alpha c        q = s^2 alpha^2 + sigma^2        (r has the variance q)
+    x_0 = c + s^2 alpha r / q        v = (alpha x_t - x_0) / sigma = (1 - s^2) alpha sigma r / q - sigma c
+
+The network sees r / sqrt(q) and c, and puts out what is left of v in units of its standard
+deviation, s / sqrt(q) (as in Karras et al., 2022, section 5, around a condition instead of
+around zero). An untrained network is a blurred enlargement already, not noise.
+
+c itself is the enlarged image times w: for pixels of variance m^2 that were mixed with noise,
+y = a x + b n, the best guess is w y with w = a m^2 / (a^2 m^2 + b^2), and what it misses,
+m^2 b^2 / (a^2 m^2 + b^2), adds to s^2. So c fades to grey and s grows where the condition is
+mostly noise.
+
+There is no normalisation over positions: what a pixel becomes depends on its surroundings
+alone, so that training on crops is training on whole images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.networks.compact import LogGammaEmbedding
+from engine.schedule import VPSchedule, expand
+
+__all__ = [
+    "CompactUpsampler",
+    "CompactUpsamplerConfig",
+    "CompactUpsamplerHead",
+    "CompactUpsamplerHeadConfig",
+]
+
+
+@dataclass(frozen=True)
+class CompactUpsamplerConfig:
+    """Everything that decides the shape of a `CompactUpsampler`.
+
+    `low_resolution` is the size of the image it starts from, `widths` holds one channel count a
+    resolution, beginning at `image_size / patch`; `detail` is s, the standard deviation of
+    images around their enlarged selves, and `contrast` m, that of pixels around middle grey.
+    """
+
+    image_size: int = 256
+    channels: int = 3
+    classes: int = 0
+    patch: int = 4
+    widths: tuple[int, ...] = (64, 128, 192)
+    blocks: int = 1
+    embedding: int = 256
+    low_resolution: int = 64
+    detail: float = 0.1
+    contrast: float = 0.75
+
+
+@dataclass(frozen=True)
+class CompactUpsamplerHeadConfig:
+    """The shape of a `CompactUpsamplerHead`; the first four repeat those of its network."""
+
+    channels: int = 3
+    patch: int = 4
+    features: int = 64
+    embedding: int = 256
+    width: int = 24
+    fade: float = 0.5
+
+
+class PlainBlock(nn.Module):
+    """Two 3x3 convolutions with a residual connection; the embedding scales and shifts between them."""
+
+    def __init__(self, channels: int, embedding: int) -> None:
+        super().__init__()
+        self.conv_1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.modulate = nn.Linear(embedding, 2 * channels)
+        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv_2.weight)
+
+    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        scale, shift = self.modulate(emb)[:, :, None, None].chunk(2, dim=1)
+        h = torch.addcmul(shift, self.conv_1(F.silu(x)), 1 + scale)
+        out: Tensor = x + self.conv_2(F.silu(h))
+        return out
+
+
+class CompactUpsampler(nn.Module):
+    """x_t, log gamma (B,), condition (B, C, H, W), level (B,) -> output (v), features, embedding.
+
+    `condition` is the noisy small image enlarged to the size of x_t, `level` the time s of its
+    noise. `features` (B, widths[0], H / patch, W / patch) and `embedding` (B, embedding) feed the
+    head. H and W are multiples of patch times 2^(resolutions - 1).
+    """
+
+    def __init__(self, config: CompactUpsamplerConfig, schedule: VPSchedule | None = None) -> None:
+        super().__init__()
+        c = self.config = config
+        self._schedule = schedule or VPSchedule()
+        folded = c.channels * c.patch**2
+        self.embed_noise = LogGammaEmbedding(c.embedding)
+        self.embed_level = LogGammaEmbedding(c.embedding)
+        self.stem = nn.Conv2d(2 * folded, c.widths[0], 3, padding=1)
+
+        def blocks(width: int, count: int) -> nn.ModuleList:
+            return nn.ModuleList(PlainBlock(width, c.embedding) for _ in range(count))
+
+        finer = list(zip(c.widths[:-1], c.widths[1:], strict=True))
+        self.before = nn.ModuleList(blocks(width, c.blocks) for width in c.widths)
+        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in finer)
+        self.after = nn.ModuleList(blocks(width, c.blocks + 1) for width in c.widths)
+        # To a finer grid: every position becomes 2x2, unfolded from channels.
+        self.up = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in finer)
+        self.conv_out = nn.Conv2d(c.widths[0], folded, 3, padding=1)
+        nn.init.zeros_(self.conv_out.weight)
+        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
+
+    def forward(
+        self, x_t: Tensor, log_gamma: Tensor, condition: Tensor, level: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        patch, dtype = self.config.patch, self.stem.weight.dtype
+        gamma_level = self._gamma(level)
+        emb = F.silu(self.embed_noise(log_gamma) + self.embed_level(gamma_level.log()))
+
+        # Differences of nearly equal images: never in low precision.
+        gamma = expand(log_gamma.float().exp(), x_t)
+        alpha = (1.0 + gamma**2).rsqrt()
+        sigma = gamma * alpha
+        shrink, s2 = (expand(part, x_t) for part in self._guess(gamma_level))
+        c = shrink * condition.float()
+        q = s2 * alpha**2 + sigma**2
+        r = x_t.float() - alpha * c
+        seen = torch.cat([r * q.rsqrt(), c], dim=1)
+
+        h = self.stem(F.pixel_unshuffle(seen, patch).to(dtype))
+        skips = []
+        for stage, down in zip(self.before, (*self.down, None), strict=True):
+            for block in stage:  # type: ignore[attr-defined]
+                h = block(h, emb)
+            if down is not None:
+                skips.append(h)
+                h = down(h)
+        last = len(self.after) - 1
+        for index in range(last, -1, -1):
+            if index < last:
+                h = skips.pop() + F.pixel_shuffle(self.up[index](h), 2)
+            for block in self.after[index]:  # type: ignore[attr-defined]
+                h = block(h, emb)
+        features = F.silu(h)
+        left = F.pixel_shuffle(self.conv_out(features), patch).float()
+        v = (1.0 - s2) * alpha * sigma / q * r - sigma * c + (s2 / q).sqrt() * left
+        return v, features, emb
+
+    def weight(self, log_gamma: Tensor, level: Tensor) -> Tensor:
+        """q / s^2 (B,): what makes squared errors of v at all levels squared errors of the network."""
+        s2 = self._guess(self._gamma(level))[1]
+        alpha2 = 1.0 / (1.0 + (2.0 * log_gamma.float()).exp())
+        return alpha2 + (1.0 - alpha2) / s2
+
+    def _gamma(self, level: Tensor) -> Tensor:
+        """gamma of the condition's noise (B,); below that of t = 1e-3 is as good as none."""
+        return self._schedule.gamma(level.float().clamp_min(1e-3))
+
+    def _guess(self, gamma_level: Tensor) -> tuple[Tensor, Tensor]:
+        """w and s^2 (B,) of the module's first lines, for a = 1/sqrt(1 + gamma^2), b = gamma a."""
+        m2 = self.config.contrast**2
+        a2 = 1.0 / (1.0 + gamma_level**2)
+        spread = a2 * m2 + 1.0 - a2
+        return a2.sqrt() * m2 / spread, self.config.detail**2 + m2 * (1.0 - a2) / spread
+
+
+class CompactUpsamplerHead(nn.Module):
+    """The GENIE head of a `CompactUpsampler`, on the folded image; it sees the condition too.
+
+    Only its look at the features is 3x3: a folded position is a square of pixels already, and
+    at this size that keeps the head under a twentieth of its network.
+    """
+
+    def __init__(self, config: CompactUpsamplerHeadConfig) -> None:
+        super().__init__()
+        c = self.config = config
+        self.fade = c.fade
+        folded = c.channels * c.patch**2
+        self.conv_features = nn.Conv2d(c.features, c.width, 3, padding=1)
+        self.conv_image = nn.Conv2d(3 * folded, c.width, 1, bias=False)
+        self.modulate = nn.Linear(c.embedding, 2 * c.width)
+        self.conv_out = nn.Conv2d(c.width, 3 * folded, 1)
+        with torch.no_grad():
+            self.modulate.bias[: c.width].fill_(1.0)  # scales begin around one, shifts around zero
+            self.conv_out.weight.zero_()
+        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
+
+    def forward(
+        self, x_t: Tensor, eps: Tensor, features: Tensor, embedding: Tensor, condition: Tensor
+    ) -> Tensor:
+        patch = self.config.patch
+        images = torch.cat([x_t, eps.to(x_t.dtype), condition.to(x_t.dtype)], dim=1)
+        image = F.pixel_unshuffle(images, patch).to(features.dtype)
+        scale, shift = self.modulate(embedding)[:, :, None, None].chunk(2, dim=1)
+        h = torch.addcmul(shift, self.conv_features(features) + self.conv_image(image), scale)
+        # Unfold each of h1, h2, h3 on its own: (B, 3C p^2, H/p, W/p) -> (B, 3C, H, W).
+        return F.pixel_shuffle(self.conv_out(F.silu(h)), patch)

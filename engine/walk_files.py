@@ -1,0 +1,147 @@
+"""A walk as a readable file (TOML), its latents beside it. Imports no torch.
+
+    genie = 1
+    kind = "walk"
+    model = "fashion32"
+    fps = 30.0
+
+    [[keyframes]]
+    latent = { seed = 7 }
+    label = 3
+    seconds = 2.0
+
+A latent that is no seed is a file in the folder `NAME.latents` beside `NAME.toml`, named by its
+content, so that walk and folder can be moved and sent together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from engine.errors import BadRequest
+from engine.files import write_atomically
+from engine.messages import BlendLatent, FileLatent, Keyframe, LatentSource, SlerpLatent, Walk
+
+__all__ = [
+    "file_latents",
+    "file_sha256",
+    "map_files",
+    "read_walk",
+    "walk_from_plain",
+    "walk_to_plain",
+    "write_walk",
+]
+
+_VERSION = 1
+_LONGEST = 16_000_000  # bytes; a walk of a thousand keyframes has a few hundred thousand
+
+
+def write_walk(path: Path, walk: Walk) -> None:
+    """Write the walk, and copies of its latents beside it; the file is whole or not there.
+
+    Errors: a `BadRequest` for a latent's file that is missing, `UnusableFolder` if it can't be
+    written.
+    """
+    folder = path.parent / f"{path.stem}.latents"
+
+    def beside(latent: FileLatent) -> FileLatent:
+        source = Path(latent.path)
+        digest = file_sha256(source)
+        target = folder / f"{digest[:16]}.safetensors"
+        if not target.is_file() or file_sha256(target) != digest:
+            write_atomically(target, lambda temporary: shutil.copyfile(source, temporary))
+        return FileLatent(target.relative_to(path.parent).as_posix(), digest)
+
+    text = tomli_w.dumps(walk_to_plain(map_files(walk, beside)))
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def read_walk(path: Path) -> Walk:
+    """The walk in a file, the paths of its latents being absolute; a `BadRequest` says what's wrong."""
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise BadRequest(f"{path} is too large to be a walk.", field="walk")
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadRequest(f"Couldn't read {path}: {error.strerror or error}.", field="walk") from error
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"{path} is not a readable walk: {error}.", field="walk") from error
+    folder = path.resolve().parent
+    return map_files(walk_from_plain(data), lambda f: replace(f, path=str(folder / f.path)))
+
+
+def walk_to_plain(walk: Walk) -> dict[str, Any]:
+    """Plain values, without nulls, which TOML has none of."""
+    plain = walk.to_dict()
+    for keyframe in plain["keyframes"]:
+        if keyframe["label"] is None:
+            del keyframe["label"]
+    return {"genie": _VERSION, "kind": "walk", **plain}
+
+
+def walk_from_plain(data: object) -> Walk:
+    """The walk in plain values; a `BadRequest` says what is wrong with them."""
+    if not isinstance(data, dict) or data.get("kind") != "walk":
+        raise BadRequest("This is not a walk of GENIE Studio.", field="walk")
+    version = data.get("genie")
+    if not isinstance(version, int) or not 1 <= version <= _VERSION:
+        raise BadRequest(
+            f"The walk has version {str(version)[:40]}; this program reads up to {_VERSION}.", field="walk"
+        )
+    return Walk.from_dict({key: value for key, value in data.items() if key not in ("genie", "kind")})
+
+
+def file_latents(walk: Walk) -> tuple[FileLatent, ...]:
+    """Every file the walk needs, each once."""
+    found = dict.fromkeys(latent for keyframe in walk.keyframes for latent in _files(keyframe.latent))
+    return tuple(found)
+
+
+def _files(source: LatentSource) -> Iterator[FileLatent]:
+    if isinstance(source, FileLatent):
+        yield source
+    elif isinstance(source, SlerpLatent):
+        yield from _files(source.a)
+        yield from _files(source.b)
+    elif isinstance(source, BlendLatent):
+        for part, _ in source.parts:
+            yield from _files(part)
+
+
+def map_files(walk: Walk, change: Callable[[FileLatent], FileLatent]) -> Walk:
+    """The walk with each of its files replaced by what `change` makes of it."""
+
+    def changed(source: LatentSource) -> LatentSource:
+        if isinstance(source, FileLatent):
+            return change(source)
+        if isinstance(source, SlerpLatent):
+            return replace(source, a=changed(source.a), b=changed(source.b))
+        if isinstance(source, BlendLatent):
+            return BlendLatent(tuple((changed(part), weight) for part, weight in source.parts))
+        return source
+
+    def keyframe(old: Keyframe) -> Keyframe:
+        return replace(old, latent=changed(old.latent))
+
+    return replace(walk, keyframes=tuple(keyframe(old) for old in walk.keyframes))
+
+
+def file_sha256(path: Path) -> str:
+    """The checksum of a latent's file; a `BadRequest` if it isn't there."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadRequest(
+            f"Couldn't read the latent {path}: {error.strerror or error}. Put the file back, or take the "
+            "keyframe out.",
+            field="latent",
+        ) from error

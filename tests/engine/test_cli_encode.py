@@ -1,0 +1,212 @@
+"""`genie encode`, `genie decode` and `genie edit`, on a tiny model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine import cli
+from engine.latents import read_latent
+from tests.engine.tiny_model import write_tiny_model
+
+
+@dataclasses.dataclass
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Standard output, which must be exactly one JSON object on one line."""
+        assert self.out.count("\n") == 1
+        data = json.loads(self.out)
+        assert isinstance(data, dict)
+        return data
+
+
+Genie = Callable[..., Ended]
+
+
+@pytest.fixture
+def genie(genie_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Genie:
+    """`genie ARGV...` in this process, in a folder with a few images, with the model "tiny"."""
+    write_tiny_model(genie_home / "models")
+    write_tiny_model(genie_home / "models", "other", seed=4)
+    write_tiny_model(genie_home / "models", "headless", head=False)
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for name in ("a", "b"):
+        Image.fromarray(random.integers(0, 256, (8, 8)).astype(np.uint8)).save(f"{name}.png")
+
+    def run(*argv: object) -> Ended:
+        capsys.readouterr()
+        code = cli.main([str(a) for a in argv])
+        captured = capsys.readouterr()
+        return Ended(code, captured.out, captured.err)
+
+    return run
+
+
+def pixels(path: str | Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_exact_encode_writes_latent_round_trip_and_report(genie: Genie) -> None:
+    ended = genie("encode", "a.png", "--model", "tiny", "--class", "Boat", "--exact", "--steps", 5, "--json")
+    assert ended.code == 0
+    (image,) = ended.json["images"]
+    assert image["fidelity"] == {"psnr": None, "ssim": 1.0, "changed": 0, "largest": 0, "identical": True}
+    assert (pixels(image["round_trip"]) == pixels("a.png")).all()
+    assert (pixels(image["original"]) == pixels("a.png")).all()
+    assert pixels(image["difference"]).max() == 0
+    assert len(image["steps"]) == 5
+    report = json.loads(Path(image["report"]).read_text())
+    assert report["words"] == image["words"]
+    latent = read_latent(Path(image["latent"]))
+    assert (latent.label, latent.model) == (1, "tiny")
+    assert latent.provenance["request"]["photos"][0]["file"] == "a.png"
+
+    decoded = genie("decode", image["latent"], "--out", "back", "--json")
+    assert decoded.code == 0
+    (file,) = decoded.json["files"]
+    assert (pixels(file["path"]) == pixels("a.png")).all()
+    assert file["request"]["gammas"] == image["gammas"]
+
+
+def test_a_folder_with_a_bad_file_in_it(genie: Genie) -> None:
+    Path("bad.png").write_bytes(b"no image")
+    ended = genie("encode", ".", "--model", "tiny", "--class", "Apple,Boat,none", "--out", "out", "--json")
+    assert ended.code == 0
+    assert [Path(image["image"]).name for image in ended.json["images"]] == ["a.png", "b.png"]
+    assert [image["label"] for image in ended.json["images"]] == [0, 1]
+    (refused,) = ended.json["refused"]
+    assert refused["name"] == "bad.png"
+    assert "bad.png is not an image" in ended.err
+    again = genie("encode", "a.png", "--model", "tiny", "--out", "out", "--json")
+    assert again.json["images"][0]["latent"] == "out/a_2.latent.safetensors"
+    assert Path("out/a.latent.safetensors").exists()
+
+
+def test_words_for_a_person(genie: Genie) -> None:
+    ended = genie("encode", "a.png", "--model", "tiny", "--crop=-1,-1,10,10", "--steps", 3)
+    assert ended.code == 0
+    assert "1 image encoded." in ended.out
+    assert "filled with the background beyond its edges" in ended.out
+    assert "a.latent.safetensors" in ended.out
+
+
+def test_a_model_without_a_head_has_solvers_too(genie: Genie) -> None:
+    assert genie("encode", "a.png", "--model", "headless", "--json").json["request"]["solver"] == "dpmpp-2m"
+    ended = genie("encode", "a.png", "--model", "headless", "--exact", "--json")
+    assert ended.json["request"]["solver"] == "ddim"
+    assert ended.json["images"][0]["fidelity"]["identical"]
+
+
+def test_the_curve(genie: Genie) -> None:
+    ended = genie("encode", "a.png", "--model", "tiny", "--curve", "--json")
+    assert ended.code == 0
+    points = json.loads(Path(ended.json["path"]).read_text())["points"]
+    assert [(p["solver"], p["steps"]) for p in points] == [
+        (solver, steps) for solver in ("genie-2m", "ddim") for steps in (5, 10, 15, 25, 50)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("argv", "pictures"),
+    [
+        (("--kind", "class", "--class", "Apple", "--to", "Boat", "--strength", "0,0.4,0.8"), 3),
+        (("--kind", "blend", "--other", "b.png", "--other-class", "Boat"), 1),
+        (("--kind", "vary", "--seeds", "3,4", "--strength", "0.2,0.5"), 4),
+        (("--kind", "mask", "--mask", "mask.png", "--to", "Boat", "--feather", "0"), 1),
+        (("--kind", "attribute", "--toward", "Boat", "--away", "Apple", "--scale", "2"), 1),
+        (("--kind", "paint", "--painted", "paint.png", "--class", "Cloud"), 1),
+        (("--kind", "class", "--class", "Apple", "--to", "Boat", "--exact"), 1),
+    ],
+)
+def test_every_kind_of_edit(genie: Genie, argv: tuple[str, ...], pictures: int) -> None:
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:4] = 255
+    Image.fromarray(mask).save("mask.png")
+    layer = np.zeros((8, 8, 4), np.uint8)
+    layer[:2] = 255
+    Image.fromarray(layer).save("paint.png")
+    ended = genie("edit", "a.png", "--model", "tiny", "--steps", 4, "--out", "out", "--json", *argv)
+    assert ended.code == 0, ended.err
+    assert len(ended.json["files"]) == pictures
+    for file in ended.json["files"]:
+        same = (pixels(file["path"]) == pixels("a.png")).all()
+        assert same == (file["strength"] == 0) == file["fidelity"]["identical"]
+    if "mask" in argv:
+        assert (pixels(ended.json["files"][0]["path"])[4:] == pixels("a.png")[4:]).all()
+    if "attribute" in argv:
+        direction = ended.json["direction"]
+        again = genie(
+            "edit", "b.png", "--model", "tiny", "--kind", "attribute", "--direction", direction, "--json"
+        )
+        assert again.code == 0, again.err
+
+
+def test_a_latent_is_edited(genie: Genie) -> None:
+    (image,) = genie("encode", "a.png", "--model", "tiny", "--exact", "--json").json["images"]
+    ended = genie("edit", image["latent"], "--model", "tiny", "--kind", "class", "--to", "Boat", "--json")
+    assert ended.code == 0, ended.err
+    assert Path(ended.json["files"][0]["path"]).name == "a_class_0.60.png"
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("encode",), "Which images?"),
+        (("encode", "none.png"), "No such file"),
+        (("encode", "empty"), "holds no images"),
+        (("encode", "words.txt"), "not an image"),
+        (("encode", "a.png", "--class", "Boot"), "--class"),
+        (("encode", "a.png", "--class", "Apple,Boat"), "there are 1 images"),
+        (("encode", "a.png", "--solver", "gene"), "Did you mean"),
+        (("encode", "a.png", "--exact", "--solver", "unipc"), "can't be inverted exactly"),
+        (("encode", "a.png", "--crop", "1,2,3"), "--crop"),
+        (("encode", "a.png", "--crop", "90,0,8,8"), "lies outside"),
+        (("encode", "a.png", "b.png", "--curve"), "about one image"),
+        (("decode",), "Which latents?"),
+        (("decode", "words.txt"), "not a latent"),
+        (("decode", "none.safetensors"), "Couldn't read the latent"),
+        (("edit", "a.png", "--kind", "class"), "--to is needed"),
+        (("edit", "--kind", "class", "--to", "Boat"), "Which image?"),
+        (("edit", "a.png", "--kind", "class", "--to", "Boat", "--strength", "1.5"), "--strength"),
+        (("edit", "a.png", "--kind", "class", "--to", "Boat", "--strength", "x"), "--strength"),
+        (("edit", "a.png", "--kind", "recolour"), "Allowed"),
+        (("edit", "a.png", "--kind", "vary", "--seeds", "a"), "--seeds"),
+        (("edit", "a.png", "--kind", "mask"), "--mask is needed"),
+        (("edit", "a.png", "--kind", "mask", "--mask", "big.png", "--to", "Boat"), "mask is 16 x 16"),
+        (("edit", "a.png", "--kind", "attribute"), "--direction is needed"),
+        (("edit", "a.png", "--kind", "attribute", "--toward", "Boat"), "--away is needed"),
+        (("edit", "a.png", "--kind", "attribute", "--direction", "words.txt"), "not a latent"),
+    ],
+)
+def test_bad_input_in_plain_words(genie: Genie, argv: tuple[str, ...], words: str) -> None:
+    Path("empty").mkdir()
+    Path("words.txt").write_text("words")
+    Image.new("L", (16, 16)).save("big.png")
+    model = () if argv[0] == "decode" else ("--model", "tiny")
+    ended = genie(*argv, *model, "--json")
+    assert ended.code == 2
+    assert words in ended.json["error"]["message"]
+    assert ended.json["error"]["kind"] != "bug"
+
+
+def test_a_latent_of_another_model(genie: Genie) -> None:
+    (image,) = genie("encode", "a.png", "--model", "tiny", "--json").json["images"]
+    ended = genie("decode", image["latent"], "--model", "other", "--json")
+    assert ended.code == 2
+    assert "belongs to the model 'tiny'" in ended.json["error"]["message"]
