@@ -38,6 +38,7 @@ bench: setup-dev ## measure engine, window, peers and published networks; JSON u
 	$(PYTHON) -m tests.benchmarks.bench_engine $(ARGS)
 	$(PYTHON) -m tests.benchmarks.bench_window $(ARGS)
 	$(PYTHON) -m tests.benchmarks.bench_peers $(ARGS)
+	$(PYTHON) -m tests.benchmarks.bench_pad $(ARGS)
 	$(PYTHON) -m tests.benchmarks.bench_traverse $(ARGS)
 	$(PYTHON) -m tests.benchmarks.bench_published
 	$(PYTHON) -m tests.benchmarks.bench_encode

@@ -103,7 +103,11 @@ def _edit(workbench: Workbench, request: EditRequest, control: Control) -> Itera
             if strength == 0.0:  # nothing is to change, so nothing does
                 for row in range(request.rows):
                     job.made[row * len(request.strengths) + place] = original
-        yield from _change(job)
+        try:
+            yield from _change(job)
+        except Exception as error:
+            route.smaller(1, error)  # says so if it is memory that ran out
+            raise
     done = [job.made[place] for place in range(request.count) if _all_before(job.made, place)]
     pictures = join_pictures(done, route.shape)
     yield Edited(

@@ -76,14 +76,14 @@ class LoadedModel:
 
 
 def label_tensor(labels: Sequence[Label], classes: int) -> torch.Tensor:
-    """Labels as a network takes them: int64 (B,), or weights (B, classes + 1) if one is a mixture.
+    """Labels as a network takes them: int64 (B,), or weights (B, classes + 1), float32, if one is a mixture.
 
     The null label is number `classes`.
     """
     if not any(isinstance(label, tuple) for label in labels):
         numbers = [classes if label is None else label for label in labels]
         return torch.tensor(numbers, dtype=torch.int64)
-    weights = torch.zeros(len(labels), classes + 1, dtype=torch.float64)
+    weights = torch.zeros(len(labels), classes + 1)
     for row, label in zip(weights, labels, strict=True):
         for number, weight in label if isinstance(label, tuple) else ((label, 1.0),):
             row[classes if number is None else number] += weight

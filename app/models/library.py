@@ -26,7 +26,14 @@ from engine.messages import (
     Refused,
 )
 
-__all__ = ["MODEL_SUFFIXES", "ImportState", "LibraryModel", "is_model_file", "parameters_of"]
+__all__ = [
+    "MODEL_SUFFIXES",
+    "ImportState",
+    "LibraryModel",
+    "is_model_file",
+    "parameters_of",
+    "unusable_words",
+]
 
 MODEL_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
 _LONGEST_HEADER = 50_000_000  # bytes; that of the largest model here has 0.2 million
@@ -35,6 +42,14 @@ _LONGEST_HEADER = 50_000_000  # bytes; that of the largest model here has 0.2 mi
 def is_model_file(path: Path) -> bool:
     """Whether a dropped file may hold a model; a folder may hold such files."""
     return path.suffix.casefold() in MODEL_SUFFIXES or path.is_dir()
+
+
+def unusable_words(path: Path) -> str:
+    """What is said of a dropped file that nothing here can use."""
+    return (
+        f"{path.name} is neither a picture (PNG, JPEG or WebP), a walk, a video nor a model file "
+        f"({', '.join(MODEL_SUFFIXES)})."
+    )
 
 
 def parameters_of(folder: Path) -> dict[str, int]:

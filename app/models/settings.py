@@ -235,7 +235,7 @@ class GenerateSettings(QObject):
     def partners(self) -> list[ModelInfo]:
         """Models that can guide the chosen one: trained without classes on pictures of its kind."""
         info = self.model_info
-        if info is None or not info.classes:
+        if info is None or not info.classes or not info.data:
             return []
         kind = (info.image_size, info.channels, info.data)
         return [

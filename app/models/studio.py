@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,10 +17,12 @@ from app.models.canvas import CanvasModel
 from app.models.doings import Doings
 from app.models.dropped import RequestDiff, read_dropped
 from app.models.history import HistoryModel
+from app.models.job_editor import JobEditor
 from app.models.live import LiveCanvas
-from app.models.queue import Job, QueueModel
+from app.models.queue import QueueModel
 from app.models.queue_keeper import QueueKeeper
 from app.models.recall import Recall
+from app.models.result_keeper import ResultKeeper
 from app.models.saver import Saver
 from app.models.saving import FileWriter
 from app.models.session import Session
@@ -37,10 +38,8 @@ from engine.messages import (
     ModelInfo,
     Outcome,
     Request,
-    Result,
     choose_labels,
 )
-from engine.messages.encode import Encoding
 
 if TYPE_CHECKING:
     from app.models.edit.edits import Edits
@@ -99,7 +98,9 @@ class Studio(QObject):
         self.session = Session(self.store, self)
         self._doings = Doings(self.settings, self)
         self.undo_list = self._doings.undo_list
+        self._editor = JobEditor(self.queue, self.settings, self._build_request, self)
         self.live = LiveCanvas(self.host, self.queue, self.canvas, self.settings, self)
+        self._result_keeper = ResultKeeper(self)  # behind the canvas, which has shown a result by then
         self._recall = Recall(self.history, self.canvas, self.live, self.settings)
         self._saver = Saver(self.writer, self.canvas, self.history, self.class_names, self)
         self._library: LibraryModel | None = None
@@ -109,7 +110,6 @@ class Studio(QObject):
         self._loader = IdleLoader(self.host, self.queue, self.settings, self.status, self)
         self._catalogue: Catalogue | None = None
         self._wanted: list[bool] = []  # Generate pressed before the catalogue came; whether first
-        self._editing: int | None = None
         self._traverse: TraverseModel | None = None
         self._edits: Edits | None = None
         self._closed = False
@@ -121,10 +121,10 @@ class Studio(QObject):
         self.host.catalogue_failed.connect(self._announcer.tell_failure)
         self.host.engine_ready.connect(self._on_engine_ready)
         self.host.engine_failed.connect(self._on_engine_failed)
-        self.queue.job_finished.connect(self._keep)
-        self.queue.job_cancelled.connect(self._keep)
         self.settings.changed.connect(self._on_settings_changed)
         self._doings.notice.connect(self.notice)
+        self._editor.notice.connect(self.notice)
+        self._editor.changed.connect(self.editing_changed)
         self._saver.notice.connect(self.notice)
         self._announcer.notice.connect(self.notice)
         self._announcer.work_finished.connect(self.work_finished)
@@ -133,7 +133,6 @@ class Studio(QObject):
         self.live.following_changed.connect(self.following_changed)
         self._loader.failed.connect(self._announcer.tell_failure)
         self.canvas.request_changed.connect(self._refresh_stale)
-        self.history.added.connect(self._on_history_added)
 
     # --- state
 
@@ -160,7 +159,7 @@ class Studio(QObject):
     @property
     def editing(self) -> int | None:
         """The pending job whose settings are being edited."""
-        return self._editing
+        return self._editor.job
 
     @property
     def would_lose_work(self) -> bool:
@@ -217,6 +216,13 @@ class Studio(QObject):
             self._edits = Edits(self)
             self._edits.notice.connect(self.notice)
         return self._edits
+
+    def take_in_encoding(self, outcome: Outcome) -> None:
+        """What an encoding left over from the last time has come to: its room was not entered yet."""
+        from engine.messages.encode import Encoding
+
+        if self._edits is None and isinstance(outcome, Encoding):
+            self.edits.encode.take_in(outcome)
 
     def model_info(self, name: str) -> ModelInfo | None:
         models = self._catalogue.models if self._catalogue is not None else ()
@@ -365,7 +371,7 @@ class Studio(QObject):
         job = self.queue.remove(job_id)
         if job is None or job.ended:
             return
-        if job_id == self._editing:
+        if job_id == self._editor.job:
             self.cancel_edit()
         self.live.forget(job_id)
         self._doings.did(
@@ -382,26 +388,15 @@ class Studio(QObject):
         if not isinstance(job.request, GenerateRequest):
             self.room_wanted.emit(ROOMS.get(job.request.kind, "generate"))
             return False
-        self.settings.apply_request(job.request)
-        self._set_editing(job_id)
+        self._editor.begin(job, job.request)
         return True
 
     def commit_edit(self) -> bool:
         """Give the edited settings to the job. False: they can't be, or it runs already."""
-        if self._editing is None:
-            return False
-        request = self._build_request()
-        if request is None:
-            return False
-        job_id = self._editing
-        self._set_editing(None)
-        if not self.queue.replace(job_id, request):
-            self.notice.emit("This job has started meanwhile, so it runs as it was.", "care", None)
-            return False
-        return True
+        return self._editor.commit()
 
     def cancel_edit(self) -> None:
-        self._set_editing(None)
+        self._editor.cancel()
 
     # --- verbs: undo
 
@@ -569,23 +564,6 @@ class Studio(QObject):
         self.canvas.fail(failure)
         self._announcer.tell_failure(failure)
 
-    @Slot(object, object)
-    def _keep(self, _job: Job, result: Outcome | None) -> None:
-        """What is finished goes into the history, of a stopped job, too."""
-        if isinstance(result, Result):
-            with contextlib.suppress(EngineError):  # the history has said what and keeps it in memory
-                self.history.add_result(result, self.class_names(result.request))
-        elif isinstance(result, Encoding):
-            if self._edits is None:  # left over from the last time: the room has not been entered
-                self.edits.encode.take_in(result)
-        elif result is not None and result.request.kind == "upsample":
-            self.upsampling.keep(result)
-
-    @Slot(object, object)
-    def _on_history_added(self, source: object, ids: list[int]) -> None:
-        if source is self.canvas.result:
-            self.canvas.set_record_ids(ids)
-
     @Slot()
     def _on_settings_changed(self) -> None:
         self._refresh_stale()
@@ -614,8 +592,3 @@ class Studio(QObject):
             if not self.settings.errors:  # it is about none of the settings
                 self.notice.emit(error.message, "bad", None)
             return None
-
-    def _set_editing(self, job_id: int | None) -> None:
-        if job_id != self._editing:
-            self._editing = job_id
-            self.editing_changed.emit(job_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QImage, QKeyEvent
+from PySide6.QtGui import QImage, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.models.studio import Studio
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["CanvasPanel"]
 
 _FIRST_COUNT = 16
+_NARROW_BAR = 460  # widget pixels in which the toolbar with all its buttons has no room for a word
 _LONG_NAME = 24  # characters; longer ones are no words for a button
 
 
@@ -437,9 +438,17 @@ class CanvasPanel(QWidget):
         ):
             self.buttons[name].setEnabled(enabled)
         self.buttons["upsample"].setVisible(self._can_upsample())
+        self._fit_bar()
         self._show_zoom()
         self._show_progress()
         self._show_details()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_bar()
+
+    def _fit_bar(self) -> None:
+        self.stale.set_short(self.width() < _NARROW_BAR and self._can_upsample())
 
     def _show_details(self) -> None:
         if self.details.isVisibleTo(self):

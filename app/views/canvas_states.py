@@ -248,13 +248,20 @@ class StaleSign(QLabel):
         super().__init__()
         self.setAccessibleName("Settings changed since this picture")
         self.setToolTip("The settings have changed since these pictures. Press Generate to use them.")
+        self._short = False
         self._paint_dot()
         theme.current().changed.connect(self._paint_dot)
+
+    def set_short(self, short: bool) -> None:
+        """The dot alone, where there is no room for its word."""
+        if short != self._short:
+            self._short = short
+            self._paint_dot()
 
     @Slot()
     def _paint_dot(self) -> None:
         dot = theme.current().color("care").name()
-        self.setText(f'<span style="color:{dot}">●</span>&nbsp;changed')
+        self.setText(f'<span style="color:{dot}">●</span>{"" if self._short else "&nbsp;changed"}')
 
 
 class _Line(QLabel):

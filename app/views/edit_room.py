@@ -60,6 +60,7 @@ class EditRoom(QMainWindow):
             source.open_wanted.connect(self.open_dialog)
             source.paste_wanted.connect(self.paste)
         self.stage.empty.example_wanted.connect(self.open_example)
+        self.stage.save_wanted.connect(self.save)
         edits.encode.cropping.connect(self._ask_crop)
         open_key = QShortcut(QKeySequence(QKeySequence.StandardKey.Open), self)
         open_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -124,6 +125,11 @@ class EditRoom(QMainWindow):
         if files:
             self.studio.session.set(_FOLDER, str(Path(files[0]).parent))
             self.take_files([Path(file) for file in files])
+
+    def save(self) -> None:
+        """Ask where the picture looked at should go (S)."""
+        if self.edits.current is not None:
+            self.sessions.save_picture(self.edits.current)
 
     def open_example(self) -> None:
         if not self.edits.open_example():
@@ -205,6 +211,7 @@ class EditRoom(QMainWindow):
             Entry("Edit: paste a picture", self.paste, "Ctrl+V", "paste"),
             Entry("Edit: error versus steps", self.stage.toggle_plot, "E", "lab"),
             Entry("Edit: difference", self.stage.toggle_difference, "D", "difference"),
+            Entry("Edit: save the picture", self.save, "S", "save"),
             Entry("Edit: export the session", self.sessions.export, "", "export"),
             Entry("Edit: open a file of edits", self.sessions.import_file, "", "folder"),
         ]

@@ -80,7 +80,7 @@ class ShortcutSheet(QDialog):
         for command in shortcuts.available():
             if keys := shortcuts.keys(command.name):
                 groups.setdefault(command.group, []).append((command.title, keys))
-        halves = (("Generate", "Edit"), ("Window",), ("Picture",))
+        halves = (("Generate", "Edit", "Walk"), ("Window",), ("Picture",))
         for half in halves:
             column = QVBoxLayout()
             column.setSpacing(tokens.GAP)

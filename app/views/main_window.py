@@ -366,6 +366,7 @@ class MainWindow(QMainWindow):
             Entry("Picture: details", canvas.toggle_details, "I", "info"),
             Entry("Picture: save", canvas.save, "S", "save"),
             Entry("Picture: upsample", canvas.upsample, "U", "enlarge"),
+            Entry("Import models", self._import_models, "", "plus"),
             Entry("Upsample a picture of your own", self.choose_upsample_file, "", "enlarge"),
             Entry("Picture: export the steps as an animation", canvas.export_steps, "", "film"),
         ]
@@ -483,7 +484,7 @@ class MainWindow(QMainWindow):
             self.show_room("traverse")
             self.traverse_room.take_files(paths)
             return
-        from app.models.library import MODEL_SUFFIXES, is_model_file
+        from app.models.library import is_model_file, unusable_words
 
         if models := [path for path in paths if is_model_file(path)]:
             self.show_room("models")
@@ -491,12 +492,7 @@ class MainWindow(QMainWindow):
         elif picture is not None:
             self.open_picture(picture)
         elif paths:
-            self.studio.notice.emit(
-                f"{paths[0].name} is neither a picture (PNG, JPEG or WebP), a walk, a video nor a model file "
-                f"({', '.join(MODEL_SUFFIXES)}).",
-                "care",
-                None,
-            )
+            self.studio.notice.emit(unusable_words(paths[0]), "care", None)
 
     def open_picture(self, path: Path) -> None:
         """Show what settings a picture file carries and how they differ."""
@@ -507,6 +503,10 @@ class MainWindow(QMainWindow):
             self.show_room("generate")
             self.dropped = DroppedSettingsDialog(self.studio, diff, self)
             self.dropped.open()
+
+    def _import_models(self) -> None:
+        self.show_room("models")
+        self.models_page.choose_files()
 
     def upsample_file(self, path: Path) -> bool:
         """Make a picture of the person's own large. False: there is no upsampler."""
@@ -521,14 +521,9 @@ class MainWindow(QMainWindow):
 
     def choose_upsample_file(self) -> None:
         """Ask which picture is to be made large."""
-        if not self.studio.upsampling.upsamplers():
-            self.studio.notice.emit(
-                "There is no upsampler here yet. Import one in the Models room.", "care", None
-            )
-            return
         from app.views.upsample_file import choose_picture
 
-        choose_picture(self, self.upsample_file)
+        choose_picture(self, self.studio, self.upsample_file)
 
     # --- end
 

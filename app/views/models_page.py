@@ -270,9 +270,7 @@ class ModelsPage(QWidget):
         return bool(files)
 
     def entries(self) -> Sequence[Entry]:
-        from app.views.palette import Entry
-
-        return [Entry("Models: import files", self.choose_files, "", "plus")]
+        return ()  # what can be done here is offered everywhere
 
 
 def _storage(models: Sequence[ModelInfo], own: Sequence[ModelInfo]) -> str:

@@ -139,6 +139,10 @@ QListView::item:hover {{ background: {c.hover}; }}
 QListView::item:selected {{ background: {c.selected}; color: {c.text}; }}
 QListView::item:selected:active:focus {{ border-color: {c.accent}; }}
 
+QListView::indicator {{ width: 14px; height: 14px; border: 1px solid {c.edge}; border-radius: 4px;
+    background: {c.raised}; }}
+QListView::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; }}
+
 QSlider {{ min-height: {t.CONTROL}px; background: transparent; }}
 QSlider::groove:horizontal {{ height: 4px; background: {c.groove}; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ height: 4px; background: {c.accent}; border-radius: 2px; }}

@@ -40,12 +40,14 @@ class FileUpsampler(QObject):
         self.dialog.open()
 
 
-def choose_picture(parent: QWidget, take: Callable[[Path], object]) -> QFileDialog:
-    """Ask for one picture file; `take` gets it."""
+def choose_picture(parent: QWidget, studio: Studio, take: Callable[[Path], object]) -> None:
+    """Ask for one picture file, if there is what could upsample it; `take` gets it."""
+    if not studio.upsampling.upsamplers():
+        studio.notice.emit("There is no upsampler here yet. Import one in the Models room.", "care", None)
+        return
     patterns = " ".join(f"*{suffix}" for suffix in PICTURE_SUFFIXES)
     dialog = QFileDialog(parent, "Choose a picture", "", f"Pictures ({patterns});;All files (*)")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
     dialog.fileSelected.connect(lambda name: take(Path(name)))
     dialog.open()
-    return dialog

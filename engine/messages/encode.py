@@ -13,7 +13,7 @@ be read; one bad file does not stop the rest. Write `Encoded.latent` to a file a
 
     PhotoRequest("fashion32", photo)                      what would be encoded, without a network -> Framed
     DecodeRequest("fashion32", latents=(FileLatent(...),), labels=(7,))     -> Decoded
-    RoundTripRequest("fashion32", photo, label=7)         error versus steps -> RoundTrip
+    RoundTripRequest("fashion32", photo=photo, label=7)   error versus steps -> RoundTrip
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ from engine.messages.checks import (
     whole,
 )
 from engine.messages.events import Outcome, Pictures, Provenance
-from engine.messages.images import FileImage, ImageSource, PngImage, image_from_dict, image_to_dict
 from engine.messages.latents import (
     Label,
     LatentSource,
@@ -44,6 +43,8 @@ from engine.messages.latents import (
     source_from_dict,
     source_to_dict,
 )
+from engine.messages.photos import RESAMPLINGS, Photo, PhotoFacts, photo_from_dict, photo_to_dict
+from engine.messages.reports import Fidelity, LatentStatistics, StepReport
 from engine.messages.request import Request
 
 __all__ = [
@@ -75,10 +76,6 @@ __all__ = [
 
 MAX_ENCODED = 10_000  # photos or latents of one request
 
-# How the pixels cut out are brought to the model's size. "auto": as they are where the size
-# fits, by the mean of what each new pixel covers where they become fewer, else smoothly.
-RESAMPLINGS = ("auto", "nearest", "box", "lanczos")
-
 # Solvers whose steps can be inverted one by one: each step depends on its start alone. The
 # others remember earlier steps.
 EXACT_SOLVERS = ("genie", "genie-exact", "ddim", "heun")
@@ -86,90 +83,6 @@ EXACT_SOLVERS = ("genie", "genie-exact", "ddim", "heun")
 # What is best where nobody chose: up and down without iterating, and inverted step by step.
 FAST_SOLVER = "genie-2m"
 EXACT_SOLVER = "genie"
-
-_FARTHEST = 1_000_000  # pixels a crop may reach
-
-
-# --- what is encoded --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Photo:
-    """An image of the user's and which part of it the model gets to see.
-
-    `crop` is (left, top, width, height) in pixels of the upright image (after its EXIF
-    orientation); it may reach beyond the image, and need not be square: it is brought to the
-    model's size whatever its shape. None is the largest square in the middle. `background` (red,
-    green, blue) is what lies beyond the image and behind its transparent parts.
-    """
-
-    image: ImageSource
-    crop: tuple[int, int, int, int] | None = None
-    resample: str = "auto"
-    background: tuple[int, int, int] = (0, 0, 0)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.image, FileImage | PngImage):
-            raise BadRequest(
-                f"image is {shown(self.image)}; a file or the bytes of a PNG are needed.", field="images"
-            )
-        if self.crop is not None:
-            if not isinstance(self.crop, tuple) or len(self.crop) != 4:
-                raise BadRequest(
-                    f"crop is {shown(self.crop)}; left, top, width and height are needed.", field="crop"
-                )
-            for value in self.crop[:2]:
-                whole("crop", value, -_FARTHEST, _FARTHEST)
-            for value in self.crop[2:]:
-                whole("crop", value, 1, _FARTHEST)
-        one_of("resample", self.resample, RESAMPLINGS)
-        if not isinstance(self.background, tuple) or len(self.background) != 3:
-            raise BadRequest(
-                f"background is {shown(self.background)}; red, green and blue are needed.",
-                field="background",
-            )
-        for value in self.background:
-            whole("background", value, 0, 255)
-
-    @property
-    def name(self) -> str:
-        """The file's path, or words for one that is in no file."""
-        return self.image.path if isinstance(self.image, FileImage) else "a pasted image"
-
-
-def photo_to_dict(photo: Photo) -> dict[str, Any]:
-    """Plain values that `photo_from_dict` turns back into an equal photo."""
-    return {
-        **image_to_dict(photo.image),
-        "crop": None if photo.crop is None else list(photo.crop),
-        "resample": photo.resample,
-        "background": list(photo.background),
-    }
-
-
-def photo_from_dict(data: object) -> Photo:
-    """The photo in plain values; a `BadRequest` names what is wrong with them."""
-    image = image_from_dict(data)
-    assert isinstance(data, Mapping)  # image_from_dict has looked
-    crop, background = data.get("crop"), data.get("background", (0, 0, 0))
-    return Photo(
-        image,
-        tuple(crop) if isinstance(crop, list) else crop,
-        data.get("resample", "auto"),
-        tuple(background) if isinstance(background, list) else background,
-    )
-
-
-@dataclass(frozen=True)
-class PhotoFacts:
-    """What was found in an image's file, and what was done about it, for a person to read."""
-
-    width: int  # upright
-    height: int
-    kind: str  # "JPEG, CMYK"
-    crop: tuple[int, int, int, int]  # the one used, also where none was given
-    resample: str  # the one used: "none" where the pixels were taken as they are
-    notes: tuple[str, ...] = ()  # "turned upright", "first of 12 frames", "16 bits reduced to 8", ...
 
 
 # --- settings ---------------------------------------------------------------------------------
@@ -293,98 +206,6 @@ class EncodeRequest(Walk):
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         photos = tuple(photo_from_dict(photo) for photo in _objects(data, "photos"))
         return super().from_dict({**data, "photos": photos})
-
-
-@dataclass(frozen=True)
-class Fidelity:
-    """How close a picture is to the one it should be, by bytes.
-
-    `psnr` in dB is infinite for equal bytes; `ssim` is 1 for them. `changed` counts bytes that
-    differ and `largest` says by how much at most.
-    """
-
-    psnr: float
-    ssim: float
-    changed: int
-    largest: int
-
-    @property
-    def identical(self) -> bool:
-        return self.changed == 0
-
-    @property
-    def words(self) -> str:
-        """ "Comes back to the byte.", "Comes back well: ..."."""
-        if self.identical:
-            return "Comes back to the byte."
-        if self.psnr >= 40.0:
-            how = "Comes back so that no eye sees a difference"
-        elif self.psnr >= 32.0:
-            how = "Comes back well"
-        elif self.psnr >= 25.0:
-            how = "Comes back with visible differences"
-        else:
-            how = "Comes back as another picture"
-        return f"{how}: {self.psnr:.1f} dB, SSIM {self.ssim:.3f}."
-
-
-@dataclass(frozen=True)
-class LatentStatistics:
-    """A latent next to standard normal noise of the same size.
-
-    `kurtosis` is the excess over a normal distribution's; `autocorrelation` the correlation of
-    neighbouring pixels. `likely` says for each of mean, std, kurtosis and autocorrelation the most
-    that noise of this size departs from 0, 1, 0 and 0 in 99 of 100 cases.
-    """
-
-    mean: float
-    std: float
-    kurtosis: float
-    autocorrelation: float
-    likely: tuple[float, float, float, float]
-
-    @property
-    def departures(self) -> tuple[str, ...]:
-        """What does not look like noise, in words; none if all does."""
-        mean, std, kurtosis, autocorrelation = self.likely
-        found = []
-        if abs(self.mean) > mean:
-            found.append(f"its mean is {self.mean:+.2f} instead of 0")
-        if abs(self.std - 1.0) > std:
-            found.append(f"its spread is {self.std:.2f} instead of 1")
-        if abs(self.kurtosis) > kurtosis:
-            tails = "heavier" if self.kurtosis > 0 else "lighter"
-            found.append(f"its tails are {tails} than noise's")
-        if abs(self.autocorrelation) > autocorrelation:
-            found.append(f"neighbouring pixels agree (correlation {self.autocorrelation:+.2f})")
-        return tuple(found)
-
-    @property
-    def looks_like_noise(self) -> bool:
-        return not self.departures
-
-    @property
-    def words(self) -> str:
-        if self.looks_like_noise:
-            return "Looks like noise."
-        return f"Structured: edits may drift; {', '.join(self.departures)}."
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """How one step was inverted. `gamma` falls to `gamma_next` when decoding.
-
-    `residual` is the largest error left, in levels of 255 of the picture as the step ends;
-    `parts` into how many steps it was split, and `converged` whether the residual is small
-    enough for the bytes to be right.
-    """
-
-    gamma: float
-    gamma_next: float
-    residual: float
-    evaluations: int
-    parts: int = 1
-    converged: bool = True
 
 
 @dataclass(frozen=True)

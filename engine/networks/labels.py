@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 __all__ = ["embed_labels"]
@@ -17,4 +18,7 @@ def embed_labels(embedding: nn.Embedding, label: Tensor) -> Tensor:
     if not label.is_floating_point():
         single: Tensor = embedding(label)
         return single
-    return label[:, : embedding.num_embeddings].to(embedding.weight.dtype) @ embedding.weight
+    # In bf16 the weights have steps of 1/256, at which a walk between classes would jump.
+    fine = torch.promote_types(embedding.weight.dtype, torch.float32)
+    mixed = label[:, : embedding.num_embeddings].to(fine) @ embedding.weight.to(fine)
+    return mixed.to(embedding.weight.dtype)

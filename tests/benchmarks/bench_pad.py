@@ -8,6 +8,8 @@ the stage. Prints a table and writes build/bench/pad.json:
   places that were painted
 - pad_engine_ms: of these, the median that the engine computed
 - pad_moves_per_second: how often the pointer moved; places in between were replaced by newer ones
+- pad_cpu_ms: what all threads of the process computed for a picture; on a busy machine this is
+  steadier than the others
 - pad_window_own_ms: the median that the window's thread computed for a picture
 """
 
@@ -34,7 +36,7 @@ def measure(model: str, seconds: float, label: int | None) -> dict[str, Any]:
     from PySide6.QtWidgets import QApplication
 
     from app.models.studio import Studio
-    from app.models.traverse.pad import Pin
+    from app.models.traverse.mixing import Pin
     from app.models.traverse.shelf import point_of
     from app.models.traverse.spots import Spot
     from app.store import Store
@@ -99,7 +101,7 @@ def measure(model: str, seconds: float, label: int | None) -> dict[str, Any]:
         QApplication.sendEvent(pad, event)
 
     left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     moves = 0
 
     def move() -> None:
@@ -120,6 +122,7 @@ def measure(model: str, seconds: float, label: int | None) -> dict[str, Any]:
     ticks.start(8)  # a mouse reports 125 times a second
     spend(lambda: False, seconds)
     ticks.stop()
+    cpu = time.process_time() - cpu
     send(QEvent.Type.MouseButtonRelease, pad.place_of(0.5, 0.5), left, none)
     delays = sorted(1000 * delay for _, delay in shown)
     rate = (len(shown) - 1) / (shown[-1][0] - shown[0][0])
@@ -131,6 +134,7 @@ def measure(model: str, seconds: float, label: int | None) -> dict[str, Any]:
         "pad_p95_ms": delays[int(0.95 * len(delays))],
         "pad_max_ms": delays[-1],
         "pad_engine_ms": 1000 * statistics.median(engine),
+        "pad_cpu_ms": 1000 * cpu / len(shown),
         "pad_window_own_ms": 1000 * statistics.median(own),
         "pad_moves_per_second": moves / seconds,
         "pad_images": len(shown),

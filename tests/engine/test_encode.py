@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
 from engine.encode import decode_request_of
-from engine.errors import BadImage, BadRequest, EngineError
+from engine.errors import BadImage, BadRequest, EngineError, OutOfMemory
+from engine.flow import ProbabilityFlow
 from engine.latents import latent_from_bytes, write_latent
 from engine.messages import (
     Control,
@@ -54,7 +57,7 @@ from engine.messages.encode import (
     RoundTripRequest,
 )
 from engine.messages.images import FileImage, PngImage
-from engine.solvers import solver_infos
+from engine.solvers import Field, solver_infos
 from engine.tasks import Engine
 from tests.engine.tiny_model import write_tiny_model
 
@@ -239,6 +242,28 @@ def test_a_stop_keeps_what_is_finished(engine: Engine, exact: bool) -> None:
     assert "Stopped" in result.words
     # Nothing more was evaluated after the stop.
     assert sum(isinstance(event, Progress) and event.first == 2 for event in seen) == 1
+
+
+def test_less_at_once_where_memory_runs_out(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = ProbabilityFlow.field
+
+    def field(self: ProbabilityFlow, xbar: Tensor, gamma: float) -> Field:
+        if len(xbar) > limit:
+            raise torch.OutOfMemoryError("out of memory")
+        return plain(self, xbar, gamma)
+
+    monkeypatch.setattr(ProbabilityFlow, "field", field)
+    limit = 2
+    result = finish(engine, asked(5, solver="ddim", exact=True))
+    assert result.complete
+    assert all(item.fidelity.identical for item in result.encoded)
+    assert result.provenance.batches == (2, 2, 1)
+    assert "it goes on with 2" in result.notices[-1]
+    limit = 0
+    with pytest.raises(OutOfMemory, match="Not even one picture"):
+        finish(engine, asked(solver="ddim"))
+    with pytest.raises(OutOfMemory, match="Not even one picture"):
+        finish(engine, EditRequest("tiny", source=photos()[0], edit=ClassEdit(1), label=0, solver="ddim"))
 
 
 def test_progress_and_previews(engine: Engine) -> None:

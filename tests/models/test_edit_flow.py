@@ -14,8 +14,8 @@ from app.models.edit.asking import DRAFT_STEPS, STRIP
 from app.models.edit.edits import Edits
 from app.models.studio import Studio
 from app.store import Store
-from engine.messages import Control, Event, GenerateRequest, PngImage
-from engine.messages.edit import EditRequest, MaskEdit, VaryEdit
+from engine.messages import Control, Event, FileImage, GenerateRequest, PngImage
+from engine.messages.edit import AttributeEdit, EditRequest, MaskEdit, VaryEdit
 from engine.messages.encode import EncodeRequest, Photo
 from tests.fake_edits import edit_scripts, pixels_of
 from tests.fake_engine import CLASSES, FakeEngine, Gate, fake_result
@@ -551,3 +551,56 @@ def test_another_model_puts_the_session_away(qtbot: QtBot, edits: Edits, tmp_pat
     [listed] = edits.sessions.listed()
     assert edits.sessions.open(listed.id)
     assert edits.settings.model == "fashion32"
+
+
+def test_an_attributes_strip_goes_its_whole_way_on_the_side_it_is_on(
+    qtbot: QtBot, engine: FakeEngine, edits: Edits, tmp_path: Path
+) -> None:
+    open_one(qtbot, edits, photo(tmp_path / "shoe.png"))
+    with qtbot.waitSignal(edits.directions.made, timeout=PATIENCE) as made:
+        edits.directions.of_classes("sleeves", 2, 0)
+    edits.pending.set_tool("attribute")
+    edits.pending.set(direction=made.args[0].data["file"], direction_name="sleeves", scale=-0.5, strength=0.2)
+    settle(qtbot, edits)
+    strip = next(r for r in asked(engine) if r.strengths == STRIP)
+    final = next(r for r in asked(engine) if r.strengths == (1.0,))
+    assert isinstance(strip.edit, AttributeEdit)
+    assert isinstance(final.edit, AttributeEdit)
+    assert (strip.edit.scale, final.edit.scale) == (-3.0, -0.5)
+    edits.pending.keep()
+    assert edits.current is not None
+    assert edits.current.name == "sleeves -0.5"
+
+
+def test_pictures_that_still_waited_are_encoded_at_the_next_start(qtbot: QtBot, tmp_path: Path) -> None:
+    path = photo(tmp_path / "late.png")
+    request = EncodeRequest("fashion32", photos=(Photo(FileImage(str(path))),), labels=(4,))
+    store = tmp_path / "history.sqlite"
+    first = Studio(Store(store), lambda: FakeEngine(scripts=edit_scripts()))
+    first.submit(request)
+    first.shutdown()
+    second = Studio(Store(store), lambda: FakeEngine(scripts=edit_scripts()))
+    second.start()
+    try:
+        qtbot.waitUntil(lambda: second.queue.jobs[0].ended, timeout=PATIENCE)
+        assert [row.name for row in second.edits.sessions.listed()] == ["late"]
+    finally:
+        second.shutdown()
+
+
+def test_what_failed_is_left_by_going_on(
+    qtbot: QtBot, engine: FakeEngine, edits: Edits, tmp_path: Path
+) -> None:
+    open_one(qtbot, edits, photo(tmp_path / "shoe.png"))
+
+    def broken(_request: EncodeRequest, _control: Control) -> Iterator[Event | Exception]:
+        yield RuntimeError("broken")
+
+    engine.scripts["encode"] = broken
+    with qtbot.waitSignal(edits.encode.cropping, timeout=PATIENCE):
+        edits.open_files([photo(tmp_path / "other.png")])
+    edits.encode.encode()
+    qtbot.waitUntil(lambda: edits.page == "failed", timeout=PATIENCE)
+    edits.pending.set_tool("class")
+    assert edits.page == "edit"
+    settle(qtbot, edits)

@@ -211,7 +211,9 @@ def varied() -> Iterator[Store]:
     cases = itertools.product(("fashion32", "Emoji 64"), ("genie", "ddim", "heun"), range(3))
     for n, (model, solver, day) in enumerate(cases):
         result = make_result(4, model=model, solver=solver, seed=100 * n, frames=0)
-        encoded = dataclasses.replace(encode_result(Making.of(result)), created=start + timedelta(days=2 * day))
+        encoded = dataclasses.replace(
+            encode_result(Making.of(result)), created=start + timedelta(days=2 * day)
+        )
         ids += store.add_encoded(encoded, LABEL_NAMES)
     store.star(ids[::3])
     store.note(ids[5], "For GRANDMOTHER, 100 % 'wool'")

@@ -266,3 +266,50 @@ def test_what_is_no_video_is_said(qtbot: QtBot, studio: Studio, tmp_path: Path) 
     qtbot.waitUntil(lambda: bool(said), timeout=PATIENCE_MS)
     assert "is not a video this program can" in said[0]
     assert studio.traverse.film.failure is not None
+
+
+def test_a_hand_on_the_pad_has_the_engine_for_itself(
+    qtbot: QtBot, studio: Studio, engine: WalkingEngine
+) -> None:
+    desk = studio.traverse
+    desk.pad.add_pins([dataclasses.replace(spot(i), thumbnail=b"-") for i in range(2)])
+    qtbot.waitUntil(lambda: desk.pad.state == "done", timeout=PATIENCE_MS)
+    desk.pad.press()
+    desk.pad.move_to(0.3, 0.3)
+    engine.drawn.clear()
+    walk(desk.timeline, 3)
+    desk.timeline.set_setting("constant_pace", True)
+    desk.shelf.add([spot(50)])
+    with qtbot.waitSignal(desk.timeline.settled, timeout=PATIENCE_MS):
+        pass
+    desk.pad.move_to(0.4, 0.3)
+    qtbot.waitUntil(lambda: desk.pad.state == "done", timeout=PATIENCE_MS)
+    assert all(len(request.points) == 1 for request in engine.drawn)
+    assert desk.timeline.pace_missing
+    assert not desk.shelf.everything[0].thumbnail
+    desk.pad.release()
+    qtbot.waitUntil(lambda: not desk.timeline.pace_missing, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: bool(desk.shelf.everything[0].thumbnail), timeout=PATIENCE_MS)
+    settle(qtbot, desk.drafts)
+
+
+def test_a_moving_picture_with_a_walk_is_told_from_a_picture(tmp_path: Path) -> None:
+    np = pytest.importorskip("numpy")
+    from app.models.traverse.desk import opens_here
+    from engine.messages.traverse import Sampling
+    from engine.video import open_writer
+    from engine.video_files import describe_walk
+    from engine.walk import random_walk
+
+    text = describe_walk(random_walk(MODEL, 3, 7), Sampling())
+    for name, suffix in (("apng", ".png"), ("webp", ".webp")):
+        for inside in (text, ""):
+            file = tmp_path / f"{name}{len(inside)}{suffix}"
+            writer = open_writer(file, name, "good", (16, 16), 3, 10.0, inside)
+            for index in range(3):
+                writer.add(np.full((16, 16, 3), 80 * index, np.uint8))
+            writer.close()
+            assert opens_here(file) == bool(inside)
+    assert not opens_here(tmp_path / "gone.png")
+    assert not opens_here(tmp_path / "words.txt")
+    assert opens_here(tmp_path / "walk.toml")

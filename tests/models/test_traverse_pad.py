@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
 from app.models.studio import Studio
-from app.models.traverse.pad import CORNERS, MOST_PINS, PadModel, Pin, blend_at, simplify, weights_at
+from app.models.traverse.mixing import CORNERS, Pin, blend_at, simplify, weights_at
+from app.models.traverse.pad import MOST_PINS, PadModel
 from app.models.traverse.shelf import point_of
 from app.models.traverse.spots import Spot
 from engine.errors import BadRequest

@@ -108,7 +108,7 @@ def test_settings_that_differ_are_listed(panel: CanvasPanel, studio: Studio) -> 
 def test_pictures_of_two_sizes_say_why_there_is_no_difference(panel: CanvasPanel, studio: Studio) -> None:
     panes = studio.canvas.panes
     assert panes is not None
-    small = Pictures(1, 4, 4, 1, bytes(16))
+    small = Pictures(1, 3, 3, 1, bytes(9))  # no whole multiple of which the other is
     studio.canvas.compare_with(panes[0], ComparePane("small", small, panes[1].request), "difference")
     assert "different sizes" in panel.compare.note.text()
 
@@ -131,3 +131,13 @@ def test_c_compares_with_the_batch_before(qtbot: QtBot, studio: Studio) -> None:
     assert studio.canvas.mode == "difference"
     qtbot.keyClick(panel.compare.view, Qt.Key.Key_Escape)
     assert panel.stack.currentWidget() is panel.grid
+
+
+def test_a_picture_of_half_the_size_is_compared_in_blocks(panel: CanvasPanel, studio: Studio) -> None:
+    panes = studio.canvas.panes
+    assert panes is not None
+    small = Pictures(1, 4, 4, 1, bytes(range(0, 160, 10)))
+    studio.canvas.compare_with(panes[0], ComparePane("small", small, panes[1].request), "difference")
+    assert studio.canvas.panes is not None
+    assert studio.canvas.panes[1].picture.data[:8] == bytes([0, 0, 10, 10, 20, 20, 30, 30])
+    assert "different sizes" not in panel.compare.note.text()

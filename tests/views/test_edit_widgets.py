@@ -15,6 +15,7 @@ from app.models.edit.crop import CropModel
 from app.views import theme
 from app.views.edit.brush_canvas import BrushCanvas
 from app.views.edit.crop_dialog import CropView
+from app.views.edit.following_view import link
 from app.views.edit.linked_view import LinkedView, Pane
 from app.views.edit.param import Param
 from app.views.edit.plot_view import PlotView
@@ -279,3 +280,19 @@ def test_colours_follow_the_model(qtbot: QtBot, dressed: theme.Theme) -> None:
     assert red == green == blue < 255
     swatches.set_grey(False)
     qtbot.mouseClick(swatches, Qt.MouseButton.LeftButton, pos=QPoint(swatches.width() // 2, 14))
+
+
+def test_what_is_painted_on_and_what_comes_of_it_are_looked_at_together(
+    qtbot: QtBot, mask: BrushCanvas
+) -> None:
+    view = LinkedView("Made")
+    view.set_panes([Pane("made", to_image(grey(2)))])
+    show(qtbot, view, 320, 320)
+    link(mask, view)
+    wheel(mask, QPointF(100, 100), -2)
+    assert (view.zoom, view.origin) == (mask.zoom, mask.origin)
+    drag(view, QPoint(150, 150), QPoint(170, 160))
+    assert (view.zoom, view.origin) == (mask.zoom, mask.origin)
+    qtbot.keyClick(mask, Qt.Key.Key_0)
+    assert view.fitted
+    assert mask.fitted

@@ -21,10 +21,21 @@ from engine.messages.edit import (
 )
 from engine.messages.encode import EXACT_SOLVERS, Photo
 
-__all__ = ["DRAFT_STEPS", "STRIP", "TOOLS", "Asked", "label_after", "photo_of", "request_for", "words_of"]
+__all__ = [
+    "DRAFT_STEPS",
+    "FARTHEST",
+    "STRIP",
+    "TOOLS",
+    "Asked",
+    "label_after",
+    "photo_of",
+    "request_for",
+    "words_of",
+]
 
 TOOLS = ("class", "blend", "vary", "mask", "attribute", "paint")
 DRAFT_STEPS = 5
+FARTHEST = 3.0  # of an attribute: how far along its direction the strip goes
 STRIP = (0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)  # strengths; 0 is the picture itself
 
 
@@ -149,5 +160,5 @@ def words_of(tool: str, asked: Asked, class_name: str, other: str) -> str:
         case "mask":
             return f"{class_name} inside the mask" if class_name else "Inside the mask"
         case "attribute":
-            return f"{asked.direction_name} {asked.scale * asked.strength:+.1f}"
+            return f"{asked.direction_name} {asked.scale:+.1f}"
     return f"Painted, made real {share}"

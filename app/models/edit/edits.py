@@ -15,9 +15,9 @@ from app.models.edit.encoding import EncodeModel
 from app.models.edit.measuring import Directions, RoundTrips
 from app.models.edit.pending import PendingEdit
 from app.models.edit.sessions import Sessions
+from app.models.edit.settings import EditSettings
 from app.models.edit.tree import EditNode
 from app.models.names import class_name
-from app.models.settings import GenerateSettings
 from app.store.edits import EditStore
 from engine.errors import EngineError
 from engine.messages import Catalogue, FileImage, Pictures
@@ -41,7 +41,7 @@ class Edits(QObject):
     def __init__(self, studio: Studio) -> None:
         super().__init__(studio)
         self._studio = studio
-        self.settings = GenerateSettings(self)
+        self.settings = EditSettings(self)
         self.sessions = Sessions(EditStore(studio.store), self)
         self.encode = EncodeModel(self.settings, studio.queue, self.sessions, studio.history, self)
         self.pending = PendingEdit(studio.host, self.settings, self.sessions, self)
@@ -58,7 +58,7 @@ class Edits(QObject):
         self.encode.state_changed.connect(self._refresh_page)
         self.sessions.opened.connect(self._on_opened)
         self.sessions.current_changed.connect(self._refresh_page)
-        self.pending.tool_changed.connect(self._refresh_page)
+        self.pending.tool_changed.connect(self._on_tool)
         self.pending.kept.connect(self._on_kept)
         self.settings.changed.connect(self._remember)
         self.settings.model_changed.connect(self._on_model)
@@ -316,6 +316,13 @@ class Edits(QObject):
         known = {info.name for info in self.settings.catalogue.models if not info.problem}
         if self.sessions.model in known:
             self.settings.model = self.sessions.model
+
+    @Slot(str)
+    def _on_tool(self, tool: str) -> None:
+        """Work goes on: what failed before is dealt with."""
+        if tool:
+            self.encode.dismiss()
+        self._refresh_page()
 
     @Slot(str)
     def _on_model(self, model: str) -> None:

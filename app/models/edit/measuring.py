@@ -17,7 +17,7 @@ from app.store.edits import DirectionRow
 from engine.errors import BadRequest, EngineError
 from engine.messages import Loading, Notice, Outcome, Progress, Request
 from engine.messages.edit import ClassSet, Direction, DirectionRequest
-from engine.messages.encode import RoundTrip, RoundTripRequest
+from engine.messages.encode import FAST_SOLVER, RoundTrip, RoundTripRequest
 
 __all__ = ["Directions", "JobWatch", "RoundTrips"]
 
@@ -134,7 +134,6 @@ class RoundTrips(JobWatch):
         if node is None or self.busy:
             return
         label = node.facts.get("label")
-        info = self._settings.model_info
         try:
             request = RoundTripRequest(
                 model=self._sessions.model,
@@ -144,13 +143,21 @@ class RoundTrips(JobWatch):
                 guidance=self._settings.guidance,
                 device=self._settings.device,
                 precision=self._settings.precision,
-                solvers=("genie", "ddim") if info is None or info.has_head else ("ddim", "heun"),
+                solvers=self._solvers(),
             )
         except EngineError as error:
             self.fail(Failure.from_exception(error))
             return
         self._node = node
         self.start(request)
+
+    def _solvers(self) -> tuple[str, ...]:
+        """The best there is for this first, then what it is measured against."""
+        info = self._settings.model_info
+        if info is not None and not info.has_head:
+            return ("dpmpp-2m", "ddim")
+        known = {solver.name for solver in self._settings.catalogue.solvers}
+        return tuple(name for name in (FAST_SOLVER, "genie", "ddim") if name in known)
 
     def take(self, outcome: Outcome) -> None:
         node = self._node

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.engine_host import EngineHost
 from app.failure import Failure
-from app.models.edit.asking import STRIP, TOOLS, Asked, label_after, request_for, words_of
+from app.models.edit.asking import FARTHEST, STRIP, TOOLS, Asked, label_after, request_for, words_of
 from app.models.edit.brush import BrushLayer, MaskLayer
 from app.models.edit.crop import cropped, middle
 from app.models.edit.facts import facts_of_edit
@@ -297,11 +298,16 @@ class PendingEdit(QObject):
             return known
         return ((known if known is not None else -1) + 1) % count
 
+    @property
+    def strength(self) -> float:
+        """How far it goes; of an attribute that is said by its scale."""
+        return 1.0 if self._tool == "attribute" else self._asked.strength
+
     def _ask(self, *, draft: bool) -> None:
         if not self._tool or self._node is None:
             return
         try:
-            request = self._request((self._asked.strength,), draft=draft)
+            request = self._request(self._asked, (self.strength,), draft=draft)
         except EngineError as error:
             self._fail(Failure.from_exception(error))
             return
@@ -311,11 +317,13 @@ class PendingEdit(QObject):
             self._set_state("waiting")
         self._host.live(LANE, request, yields=not draft)
 
-    def _request(self, strengths: tuple[float, ...], *, draft: bool, one: bool = False) -> EditRequest:
+    def _request(
+        self, asked: Asked, strengths: tuple[float, ...], *, draft: bool, one: bool = False
+    ) -> EditRequest:
         assert self._node is not None
         return request_for(
             self._tool,
-            self._asked,
+            asked,
             self._node,
             self._sessions,
             self._settings,
@@ -330,8 +338,9 @@ class PendingEdit(QObject):
 
     def _ask_strip(self) -> None:
         """The same over its strength, unless that is there already."""
+        asked = dataclasses.replace(self._asked, scale=math.copysign(FARTHEST, self._asked.scale))
         try:
-            request = self._request(STRIP, draft=False, one=True)
+            request = self._request(asked, STRIP, draft=False, one=True)
         except BadRequest:
             return
         request = dataclasses.replace(request, exact=False)
@@ -371,7 +380,11 @@ class PendingEdit(QObject):
             files["direction"] = asked.direction
         other = self._other.name if self._other is not None else ""
         name = words_of(self._tool, asked, self.class_name(asked.to), other)
-        facts = facts_of_edit(outcome, index, asked.strength, label_after(self._tool, asked, node))
+        facts = facts_of_edit(outcome, index, self.strength, label_after(self._tool, asked, node))
+        if self._tool == "attribute":
+            facts["scale"] = asked.scale
+        else:
+            facts["strength"] = asked.strength
         return EditNode(
             fresh_id(), node.id, self._tool, name, files, {"kind": request.kind, **request.to_dict()}, facts
         )

@@ -17,6 +17,7 @@ from app.models.session import Session
 from app.models.settings import GenerateSettings, fresh_seed
 from app.models.traverse.drafts import DraftFrames
 from app.models.traverse.film import FilmModel
+from app.models.traverse.pace import PaceMeter
 from app.models.traverse.pad import PadModel
 from app.models.traverse.pictures import Thumbnailer
 from app.models.traverse.player import Player
@@ -29,15 +30,13 @@ from app.models.undo import UndoList
 from app.store import Store
 from app.store.shelf import KeptWalk, ShelfStore
 from engine.errors import EngineError
-from engine.messages import Label, Outcome, Pictures, SeedLatent
-from engine.messages.traverse import PaceRequest, PaceResult
+from engine.messages import Label, Pictures, SeedLatent
 from engine.messages.walks import Point, Walk
 
 __all__ = ["VIDEOS", "WALKS", "TraverseModel", "opens_here"]
 
 WALKS = (".toml",)
 VIDEOS = (".mp4", ".webm", ".gif", ".apng", ".webp")
-_PACE_LANE = "pace"
 _TAIL = 4_000_000
 _RANDOM_KEYS = 6
 
@@ -62,7 +61,6 @@ class TraverseModel(QObject):
     notice = Signal(str, str, object)  # as that of Studio
     stage_changed = Signal(str)  # "pad", "walk" or "film": what the large picture shows
     walks_changed = Signal()
-    pace_changed = Signal()  # whether the pace is being measured
 
     def __init__(
         self,
@@ -76,7 +74,6 @@ class TraverseModel(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._host = host
         self._history = history
         self._settings = settings
         self._session = session
@@ -87,6 +84,7 @@ class TraverseModel(QObject):
         self.pad = PadModel(host, self.quality, undo_list, self)
         self.timeline = TimelineModel(undo_list, self)
         self.drafts = DraftFrames(host, queue, self.quality, self.timeline, self)
+        self.pace = PaceMeter(host, self.quality, self.timeline, self)
         self.player = Player(self.timeline, self)
         self.render = RenderModel(host, queue, self.quality, self.timeline, self)
         self.film = FilmModel(self)
@@ -94,8 +92,6 @@ class TraverseModel(QObject):
         self._looked_at = False
         self._walk_wanted = False  # the film that is being opened is opened for its walk
         self._walk_id: int | None = None
-        self._measuring: PaceRequest | None = None
-        self._pace_failure: Failure | None = None
         self._folder: TemporaryDirectory[str] | None = None  # of pictures that were handed on
         self._closed = False
         self._restore()
@@ -119,8 +115,6 @@ class TraverseModel(QObject):
         self.thumbnails.made.connect(self._on_thumbnail)
         self.render.choices_changed.connect(self._remember)
         self.quality.changed.connect(self._remember)
-        self._host.live_finished.connect(self._on_live_finished)
-        self._host.live_failed.connect(self._on_live_failed)
 
     # --- the stage
 
@@ -149,7 +143,6 @@ class TraverseModel(QObject):
         if looked_at:
             if self.pad.pins and self.pad.picture is None:
                 self.pad.refine()
-            self._measure_pace()
         else:
             self.pad.set_drifting(False)
             self.player.pause()
@@ -162,11 +155,7 @@ class TraverseModel(QObject):
         moving = self.pad.moving
         self.drafts.set_held(not self._looked_at or moving)
         self.thumbnails.set_held(moving)
-        if moving and self._measuring is not None:
-            self._measuring = None
-            self._host.live_stop(_PACE_LANE)
-        elif not moving:
-            self._measure_pace()
+        self.pace.set_held(not self._looked_at or moving)
 
     @Slot()
     def _show_pad(self) -> None:
@@ -446,10 +435,6 @@ class TraverseModel(QObject):
 
     @Slot()
     def _on_walk_changed(self) -> None:
-        if self._measuring is not None:
-            self._measuring = None
-            self._host.live_stop(_PACE_LANE)
-        self._pace_failure = None
         self._want_pictures([key.spot for key in self.timeline.keys])
 
     @Slot()
@@ -459,7 +444,6 @@ class TraverseModel(QObject):
         self._keep_walk()
         self._remember()
         self.walks_changed.emit()
-        self._measure_pace()
 
     def _want_pictures(self, spots: Sequence[Spot]) -> None:
         for spot in spots:
@@ -475,44 +459,6 @@ class TraverseModel(QObject):
             for pin in self.pad.pins
         ]
         self.pad.show_thumbnails(pins)
-
-    # --- pace
-
-    @property
-    def measuring_pace(self) -> bool:
-        return self._measuring is not None
-
-    @property
-    def pace_failure(self) -> Failure | None:
-        """Why the pace could not be measured."""
-        return self._pace_failure
-
-    def _measure_pace(self) -> None:
-        walk = self.timeline.walk
-        if (
-            walk is None
-            or not self.timeline.pace_missing
-            or self._measuring is not None
-            or not self._looked_at
-        ):
-            return
-        if self.quality.usable(walk.model):
-            self._measuring = PaceRequest(walk, self.quality.draft(walk.model))
-            self._host.live(_PACE_LANE, self._measuring, yields=True)
-            self.pace_changed.emit()
-
-    @Slot(str, object)
-    def _on_live_finished(self, lane: str, outcome: Outcome) -> None:
-        if lane == _PACE_LANE and isinstance(outcome, PaceResult) and outcome.request == self._measuring:
-            self._measuring = None
-            self.timeline.set_pace(outcome.walk)
-            self.pace_changed.emit()
-
-    @Slot(str, object)
-    def _on_live_failed(self, lane: str, failure: Failure) -> None:
-        if lane == _PACE_LANE and self._measuring is not None:
-            self._measuring, self._pace_failure = None, failure
-            self.pace_changed.emit()
 
     # --- the session
 

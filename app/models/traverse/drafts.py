@@ -25,6 +25,7 @@ LANE = "walk"
 _GROUP = 8  # drafts at a time: about a tenth of a second with the bundled model
 _FULL_GROUP = 4
 _MOST = 3000  # frames that are made ahead; of a longer walk every second, third, ...
+_TOLD = 600
 _BYTES = 256 * 2**20
 _MET = 100_000
 
@@ -100,8 +101,16 @@ class DraftFrames(QObject):
         return None
 
     def levels(self) -> list[int]:
-        """The level of each frame, or of every so many of a long walk (see `stride`)."""
-        return [self.level(frame) for frame in range(0, self._timeline.total, self.stride)]
+        """The level of each frame, or of every `level_stride`th of a long walk."""
+        full, draft = self._made.get(self._fulls_by, {}), self._made.get(self._drafts_by, {})
+        frames = range(0, self._timeline.total, self.level_stride)
+        numbers = [self._number(frame) for frame in frames]
+        return [2 if number in full else int(number in draft) for number in numbers]
+
+    @property
+    def level_stride(self) -> int:
+        """Every so many frames are told by `levels`: more than that no screen shows."""
+        return self.stride * max(1, -(-self._timeline.total // (self.stride * _TOLD)))
 
     @property
     def stride(self) -> int:

@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.models.traverse.spots import Spot, source_words, spot_from_dict, spot_to_dict
-from engine.messages.walks import Easing, Keyframe
+from engine.messages import SeedLatent
+from engine.messages.walks import Easing, Keyframe, Pace, Walk
 
-__all__ = ["SETTINGS", "Key", "State", "key_from_dict", "key_to_dict", "key_words", "merged", "respotted"]
+__all__ = [
+    "EDITED",
+    "SET",
+    "SETTINGS",
+    "Key",
+    "State",
+    "begins",
+    "check",
+    "key_from_dict",
+    "key_to_dict",
+    "key_words",
+    "merged",
+    "moved_in_time",
+    "respotted",
+]
+
+# What Undo calls a change of a keyframe, and of the walk.
+EDITED = {
+    "hold": "Hold changed.",
+    "seconds": "Time to the next keyframe changed.",
+    "easing": "Easing changed.",
+    "name": "Keyframe renamed.",
+    "label": "Class changed.",
+    "guidance": "Guidance changed.",
+    "spot": "Latent exchanged.",
+}
+SET = {
+    "fps": "Frames per second changed.",
+    "loop": "Loop changed.",
+    "path": "Path changed.",
+    "constant_pace": "Pace changed.",
+    "name": "Walk renamed.",
+}
 
 SETTINGS = ("fps", "loop", "path", "constant_pace", "name")  # of a `State`, besides its keyframes
 
@@ -97,3 +132,40 @@ def key_from_dict(data: Any) -> Key:
     )
     _ = key.keyframe  # its checks
     return key
+
+
+def begins(keys: Sequence[Key], index: int) -> float:
+    """When a keyframe begins by the seconds that were typed, before they are rounded to frames."""
+    return sum(key.hold + key.seconds for key in keys[:index])
+
+
+def moved_in_time(
+    keys: Sequence[Key], index: int, seconds: float, fps: float, *, loop: bool
+) -> tuple[Key, ...]:
+    """Keyframe `index`, not the first, begins at `seconds`, or as close as its neighbours let it.
+
+    The others stay where they are, but for the last of a walk that is no loop: it has no end.
+    """
+    moved = list(keys)
+    prior, key = moved[index - 1], moved[index]
+    start = begins(keys, index - 1) + prior.hold
+    end = begins(keys, index) + key.hold + key.seconds
+    most = end - key.hold if index < len(moved) - 1 or loop else math.inf
+    at, least = min(max(seconds, start), most), 1.0 / fps
+    moved[index - 1] = dataclasses.replace(prior, seconds=round(max(at - start, least), 4))
+    if math.isfinite(most):
+        moved[index] = dataclasses.replace(key, seconds=round(max(most - at, least), 4))
+    return tuple(moved)
+
+
+def check(state: State, pace: Pace = ()) -> Walk:
+    """The engine's walk of a state; a `BadRequest` says what is wrong with it.
+
+    With one keyframe or none the settings can be checked all the same: it is taken twice.
+    """
+    keyframes = tuple(key.keyframe for key in state.keys)
+    if len(keyframes) < 2:
+        keyframes = (keyframes or (Keyframe(SeedLatent(0)),)) * 2
+    model = state.keys[0].spot.model if state.keys else "none"
+    fps = float(state.fps)
+    return Walk(model, keyframes, fps, state.loop, state.path, state.constant_pace, pace, state.name)

@@ -12,79 +12,30 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
 from app.engine_host import EngineHost
 from app.failure import Failure
+from app.models.traverse.mixing import CORNERS, Pin, blend_at, clip, free_place, simplify
 from app.models.traverse.quality import Quality
 from app.models.traverse.shelf import point_of
-from app.models.traverse.spots import Spot, source_words, spot_from_dict, spot_to_dict
+from app.models.traverse.spots import Spot, spot_from_dict, spot_to_dict
 from app.models.undo import UndoList
 from engine.errors import EngineError
-from engine.messages import BlendLatent, Label, Loading, Outcome, Pictures, Progress
+from engine.messages import Loading, Outcome, Pictures, Progress
 from engine.messages.traverse import FrameRequest, FrameResult
 from engine.messages.walks import Point
 
-__all__ = ["CORNERS", "LANE", "MOST_PINS", "PadModel", "Pin", "blend_at", "weights_at"]
+__all__ = ["LANE", "MOST_PINS", "PadModel"]
 
 LANE = "pad"
-CORNERS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 MOST_PINS = 32
-_AT_PIN = 1e-4  # so close to a pin, the point is the pin
-_LEAST = 1e-3  # a share of the blend that makes no difference
 _DRIFT_MS = 16
 _DRIFT_SPEED = 0.12  # of the pad's side in a second
 _TURNING = 0.7  # radians in a second
 _SAMPLE_S = 0.05  # of a recorded drag
-
-
-@dataclass(frozen=True)
-class Pin:
-    """A latent at a place of the plane; x and y run from 0 to 1, y downwards."""
-
-    spot: Spot
-    x: float
-    y: float
-
-
-def weights_at(pins: Sequence[Pin], x: float, y: float) -> list[float]:
-    """How much of each pin there is at (x, y); they add up to 1, and at a pin it alone counts.
-
-    Four pins at the corners mix bilinearly. Others count by the inverse square of their distance
-    (Shepard, 1968), which is smooth however the pins lie.
-    """
-    if len(pins) == len(CORNERS) and {(pin.x, pin.y) for pin in pins} == set(CORNERS):
-        return [(x if pin.x else 1 - x) * (y if pin.y else 1 - y) for pin in pins]
-    near = [(pin.x - x) ** 2 + (pin.y - y) ** 2 for pin in pins]
-    if near and min(near) < _AT_PIN**2:
-        closest = near.index(min(near))
-        return [float(index == closest) for index in range(len(pins))]
-    shares = [1.0 / distance for distance in near]
-    whole = sum(shares)
-    return [share / whole for share in shares]
-
-
-def blend_at(pins: Sequence[Pin], x: float, y: float) -> Spot:
-    """The latent at (x, y): that of the pins around it by weight, their classes and guidance alike."""
-    weighted = [
-        (pin.spot, round(weight, 6))
-        for pin, weight in zip(pins, weights_at(pins, x, y), strict=True)
-        if weight >= _LEAST
-    ]
-    if len(weighted) == 1:
-        return weighted[0][0]
-    whole = sum(weight for _, weight in weighted)
-    mixed: dict[int | None, float] = {}
-    for spot, weight in weighted:
-        for one, share in spot.label if isinstance(spot.label, tuple) else ((spot.label, 1.0),):
-            mixed[one] = mixed.get(one, 0.0) + weight * share / whole
-    label: Label = next(iter(mixed)) if len(mixed) == 1 else tuple(mixed.items())
-    guidance = round(sum(weight * spot.guidance for spot, weight in weighted) / whole, 4)
-    source = BlendLatent(tuple((spot.source, weight) for spot, weight in weighted))
-    return Spot(weighted[0][0].model, source, label, guidance, f"Pad {x:.2f}, {y:.2f}")
 
 
 class PadModel(QObject):
@@ -236,7 +187,7 @@ class PadModel(QObject):
             if len(pins) == MOST_PINS:
                 self.notice.emit(f"There is room for {MOST_PINS} pins on the pad.", "care", None)
                 break
-            x, y = at if at is not None else _free_place(pins)
+            x, y = at if at is not None else free_place(pins)
             at = None
             pins.append(Pin(spot, x, y))
         self.set_pins(pins, "Pinned to the pad." if len(spots) == 1 else f"{len(spots)} pinned to the pad.")
@@ -247,7 +198,7 @@ class PadModel(QObject):
     ) -> None:
         """Drag a pin; the picture follows. `before` says where it came from, for Undo at the end."""
         pins = list(self._pins)
-        pins[index] = dataclasses.replace(pins[index], x=_clip(x), y=_clip(y))
+        pins[index] = dataclasses.replace(pins[index], x=clip(x), y=clip(y))
         self._pins = tuple(pins)
         self.pins_changed.emit()
         if last and before is not None and before != pins[index]:
@@ -328,7 +279,7 @@ class PadModel(QObject):
         self._host.live_stop(LANE)
 
     def _put(self, x: float, y: float) -> None:
-        self._x, self._y = _clip(x), _clip(y)
+        self._x, self._y = clip(x), clip(y)
         if self._recording is not None:
             now = self._clock()
             if not self._recording or now - self._recording[-1][0] >= _SAMPLE_S:
@@ -479,54 +430,12 @@ class PadModel(QObject):
         if not isinstance(data, dict):
             return
         with contextlib.suppress(TypeError, ValueError, KeyError):
-            self._x, self._y = (_clip(float(value)) for value in data["position"])
+            self._x, self._y = (clip(float(value)) for value in data["position"])
         pins = []
         for one in data.get("pins", ()):
             with contextlib.suppress(EngineError, TypeError, ValueError, KeyError):
-                pins.append(Pin(spot_from_dict(one), _clip(float(one["x"])), _clip(float(one["y"]))))
+                pins.append(Pin(spot_from_dict(one), clip(float(one["x"])), clip(float(one["y"]))))
         self._pins = tuple(pins[:MOST_PINS])
         if self._pins:
             self._state = "waiting"
             self.pins_changed.emit()
-
-
-def pin_words(pin: Pin) -> str:
-    """A pin as a person calls it."""
-    return pin.spot.name or source_words(pin.spot.source)
-
-
-def simplify(
-    way: Sequence[tuple[float, float, float]], tolerance: float = 0.02
-) -> list[tuple[float, float, float]]:
-    """Fewer stops of a recorded (seconds, x, y) way, none of the others further than `tolerance` off.
-
-    Off means in place at the same time (Ramer, 1972; Douglas and Peucker, 1973), so that the pace
-    of the hand is kept as well.
-    """
-    if len(way) < 3:
-        return [stop for i, stop in enumerate(way) if i == 0 or stop[1:] != way[0][1:]]
-    (t0, x0, y0), (t1, x1, y1) = way[0], way[-1]
-    furthest, index = 0.0, 0
-    for i, (t, x, y) in enumerate(way[1:-1], start=1):
-        share = (t - t0) / (t1 - t0) if t1 > t0 else 0.0
-        off = math.hypot(x0 + share * (x1 - x0) - x, y0 + share * (y1 - y0) - y)
-        if off > furthest:
-            furthest, index = off, i
-    if furthest <= tolerance:
-        return [way[0], way[-1]] if way[0][1:] != way[-1][1:] else [way[0]]
-    left = simplify(way[: index + 1], tolerance)
-    return left + [stop for stop in simplify(way[index:], tolerance) if stop not in left]
-
-
-def _clip(value: float) -> float:
-    return min(max(value, 0.0), 1.0) if math.isfinite(value) else 0.5
-
-
-def _free_place(pins: Sequence[Pin]) -> tuple[float, float]:
-    """The first free corner, or the place of a coarse grid furthest from all pins."""
-    taken = {(pin.x, pin.y) for pin in pins}
-    for corner in CORNERS:
-        if corner not in taken:
-            return corner
-    grid = [(x / 8, y / 8) for y in range(9) for x in range(9)]
-    return max(grid, key=lambda at: min(math.hypot(pin.x - at[0], pin.y - at[1]) for pin in pins))

@@ -21,6 +21,7 @@ __all__ = ["LANE", "Thumbnailer", "thumbnail_of"]
 
 LANE = "thumbnails"
 _GROUP = 8
+_KEPT = 500
 _SIDE = 128  # px; larger pictures are made smaller
 
 _Wish = tuple[str, Point]  # model, point
@@ -38,6 +39,7 @@ class Thumbnailer(QObject):
         self._quality = quality
         self._wishes: OrderedDict[_Wish, None] = OrderedDict()
         self._alone: set[_Wish] = set()  # was in a group that failed
+        self._made: OrderedDict[_Wish, bytes] = OrderedDict()  # the last ones, for who asks again
         self._asked: FrameRequest | None = None
         self._soon = False
         self._held = False
@@ -65,6 +67,9 @@ class Thumbnailer(QObject):
     @Slot()
     def _begin(self) -> None:
         self._soon = False
+        for wish in [wish for wish in self._wishes if wish in self._made]:
+            self._forget(wish)
+            self.made.emit(*wish, self._made[wish])
         self._ask()
 
     @Slot()
@@ -92,7 +97,10 @@ class Thumbnailer(QObject):
         for index, point in enumerate(outcome.request.points[: outcome.pictures.count]):
             wish = (outcome.request.model, point)
             self._forget(wish)
-            self.made.emit(*wish, thumbnail_of(outcome.pictures.one(index)))
+            self._made[wish] = thumbnail_of(outcome.pictures.one(index))
+            self.made.emit(*wish, self._made[wish])
+        while len(self._made) > _KEPT:
+            self._made.popitem(last=False)
         self._ask()
 
     @Slot(str, object)

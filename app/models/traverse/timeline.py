@@ -17,24 +17,28 @@ from typing import Any
 from PySide6.QtCore import QByteArray, QMimeData, QObject, QTimer, Signal, Slot
 
 from app.models.traverse.keys import (
+    EDITED,
+    SET,
     SETTINGS,
     Key,
     State,
+    begins,
+    check,
     key_from_dict,
     key_to_dict,
-    key_words,
     merged,
+    moved_in_time,
     respotted,
 )
 from app.models.traverse.shelf import point_of
 from app.models.traverse.spots import Spot, source_words, spots_to_mime
 from app.models.undo import UndoList
 from engine.errors import BadRequest, EngineError
-from engine.messages import Label, SeedLatent
+from engine.messages import Label
 from engine.messages.walks import MAX_KEYFRAMES, Pace, Point, Walk
 from engine.walk import FramePlan, noise_loop, plan_frames, random_walk
 
-__all__ = ["KEYS_MIME", "Key", "TimelineModel", "key_words"]
+__all__ = ["KEYS_MIME", "Key", "TimelineModel"]
 
 KEYS_MIME = "application/x-genie-keyframes"  # JSON list, beside the latents in the same drag
 _CHANGED_MS = 120  # after the last change the walk is settled: then its drafts are made anew
@@ -336,31 +340,18 @@ class TimelineModel(QObject):
         index = self.index(id)
         if index < 1:
             return  # the first is where the walk begins
-        keys = list(self.keys)
-        prior, key = keys[index - 1], keys[index]
-        start = self._begins(index - 1) + prior.hold
-        end = self._begins(index) + key.hold + key.seconds
-        most = end - key.hold if index < len(keys) - 1 or self.loop else math.inf
-        at = min(max(seconds, start), most)
-        least = 1.0 / self.fps
-        keys[index - 1] = dataclasses.replace(prior, seconds=round(max(at - start, least), 4))
-        if math.isfinite(most):
-            keys[index] = dataclasses.replace(key, seconds=round(max(most - at, least), 4))
+        keys = moved_in_time(self.keys, index, seconds, self.fps, loop=self.loop)
         if not last:
-            self._put(dataclasses.replace(self._state, keys=tuple(keys)))
+            self._put(dataclasses.replace(self._state, keys=keys))
             return
         if before:
             self._put(dataclasses.replace(self._state, keys=tuple(before)))
-        self._set("Keyframe moved.", keys=tuple(keys))
+        self._set("Keyframe moved.", keys=keys)
 
     def nudge(self, seconds: float) -> None:
         """Move the current keyframe a little in time."""
         if (key := self.current) is not None:
-            self.drag_key(key.id, self._begins(self.index(key.id)) + seconds)
-
-    def _begins(self, index: int) -> float:
-        """When a keyframe begins by the seconds that were typed, before they are rounded to frames."""
-        return sum(key.hold + key.seconds for key in self.keys[:index])
+            self.drag_key(key.id, begins(self.keys, self.index(key.id)) + seconds)
 
     def edit(self, field: str, value: Any, ids: Collection[int] | None = None) -> bool:
         """Set hold, seconds, easing, name, label or guidance of keyframes (the selected ones).
@@ -378,12 +369,12 @@ class TimelineModel(QObject):
                         key = dataclasses.replace(key, spot=respotted(key.spot, field, value))
                     _ = key.keyframe  # its checks
                 keys.append(key)
-            self._check(dataclasses.replace(self._state, keys=tuple(keys)))
+            check(dataclasses.replace(self._state, keys=tuple(keys)))
         except EngineError as error:
             self._tell(field, error.message)
             return False
         self._tell(field, "")
-        return self._set(_EDITED.get(field, "Keyframe changed."), keys=tuple(keys))
+        return self._set(EDITED.get(field, "Keyframe changed."), keys=tuple(keys))
 
     def set_thumbnail(self, model: str, point: Point, png: bytes) -> None:
         """A picture of these keyframes was made."""
@@ -403,12 +394,12 @@ class TimelineModel(QObject):
         """fps, loop, path, constant_pace or name; False, and words in `errors`, for what can't be."""
         try:
             state = dataclasses.replace(self._state, **{name: value})
-            self._check(state)
+            check(state)
         except EngineError as error:
             self._tell(name, error.message)
             return False
         self._tell(name, "")
-        return self._set(_SET.get(name, "Walk changed."), **{name: value})
+        return self._set(SET.get(name, "Walk changed."), **{name: value})
 
     def set_seconds(self, seconds: float) -> bool:
         """Make the whole walk last so long, each part in proportion."""
@@ -422,7 +413,7 @@ class TimelineModel(QObject):
             for key in self.keys
         )
         try:
-            self._check(dataclasses.replace(self._state, keys=keys))
+            check(dataclasses.replace(self._state, keys=keys))
         except EngineError as error:
             self._tell("total", error.message)
             return False
@@ -537,7 +528,7 @@ class TimelineModel(QObject):
             if type(data.get(name)) in (type(getattr(state, name)), int):
                 with contextlib.suppress(EngineError, TypeError):
                     changed = dataclasses.replace(state, **{name: data[name]})
-                    self._check(changed)
+                    check(changed)
                     state = changed
         self._pace = ()
         self._put(state)
@@ -591,29 +582,10 @@ class TimelineModel(QObject):
         self._plan = None
         if len(self.keys) >= 2:
             try:
-                self._plan = plan_frames(self._check(self._state, self._pace))
+                self._plan = plan_frames(check(self._state, self._pace))
                 self._tell("walk", "")
             except EngineError as error:  # what was typed is checked before, so this is a file of old
                 self._tell("walk", error.message)
-
-    def _check(self, state: State, pace: Pace = ()) -> Walk:
-        """The walk of a state; a `BadRequest` says what is wrong with it."""
-        keyframes = tuple(key.keyframe for key in state.keys)
-        if len(keyframes) == 1:
-            keyframes *= 2  # its settings can be checked before there is a second one
-        elif not keyframes:
-            nothing = Key(0, Spot(self.model or "none", _NOTHING)).keyframe
-            keyframes = (nothing, nothing)
-        return Walk(
-            state.keys[0].spot.model if state.keys else "none",
-            keyframes,
-            float(state.fps),
-            state.loop,
-            state.path,
-            state.constant_pace,
-            pace,
-            state.name,
-        )
 
     def _tell(self, field: str, words: str) -> None:
         if self._errors.get(field, "") != words:
@@ -625,22 +597,3 @@ class TimelineModel(QObject):
     @Slot(str)
     def clear_error(self, field: str) -> None:
         self._tell(field, "")
-
-
-_NOTHING = SeedLatent(0)
-_EDITED = {
-    "hold": "Hold changed.",
-    "seconds": "Time to the next keyframe changed.",
-    "easing": "Easing changed.",
-    "name": "Keyframe renamed.",
-    "label": "Class changed.",
-    "guidance": "Guidance changed.",
-    "spot": "Latent exchanged.",
-}
-_SET = {
-    "fps": "Frames per second changed.",
-    "loop": "Loop changed.",
-    "path": "Path changed.",
-    "constant_pace": "Pace changed.",
-    "name": "Walk renamed.",
-}

@@ -182,6 +182,12 @@ def dropped_picture(guide: Guide) -> None:
     guide.state("dropped picture", {"it shows what would change": {"seed", "steps"} <= names})
     guide.click(dialog.apply_button)
     wanted = read_settings(file).request
-    guide.state("its settings applied", {"they are those of the file": isinstance(wanted, GenerateRequest) and studio.settings.matches(wanted)})
+    guide.state(
+        "its settings applied",
+        {
+            "they are those of the file": isinstance(wanted, GenerateRequest)
+            and studio.settings.matches(wanted)
+        },
+    )
     guide.keys("Ctrl+Z")
     guide.state("and undone", {"Ctrl+Z takes it back": studio.settings.seed == 4711})

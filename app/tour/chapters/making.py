@@ -68,7 +68,11 @@ def start(guide: Guide) -> None:
     )
     wanted = next(card for card in picker.cards if card.info is not None and card.info.name == guide.model)
     guide.click(wanted)
-    guide.wait(lambda: studio.status.loaded_model is not None, "the model is loaded while nothing runs", 60)
+    guide.wait(
+        lambda: (loaded := studio.status.loaded_model) is not None and loaded.name == guide.model,
+        "the model is loaded while nothing runs",
+        60,
+    )
     guide.state(
         "ready",
         {

@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QWidget
 
 from app.models.edit.brush import BrushLayer, MaskLayer
 from app.views import theme
+from app.views.edit.following_view import FollowingView
 from app.views.image_view import paint_image
 from app.views.picture_images import to_image
-from app.views.zoom_view import ZoomView, claims_key, fitting_zoom
+from app.views.zoom_view import claims_key, fitting_zoom
 
 __all__ = ["BrushCanvas"]
 
@@ -32,7 +33,7 @@ _KEYS = (
 )
 
 
-class BrushCanvas(ZoomView):
+class BrushCanvas(FollowingView):
     """The left button paints, the right one erases, the middle one pans, the wheel zooms.
 
     With the keys: arrows move the brush (Shift: by eight pixels), Space touches, X changes between

@@ -10,8 +10,9 @@ from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
 from app.views import theme, tokens
+from app.views.edit.following_view import FollowingView
 from app.views.image_view import paint_image
-from app.views.zoom_view import ZoomView, fitting_zoom
+from app.views.zoom_view import fitting_zoom
 
 __all__ = ["LinkedView", "Pane"]
 
@@ -27,7 +28,7 @@ class Pane:
     image: QImage
 
 
-class LinkedView(ZoomView):
+class LinkedView(FollowingView):
     """Each pane shows its picture at the same place; the pixel under the pointer is framed in all."""
 
     hovered = Signal(int, int)  # the pixel under the pointer; -1, -1: none

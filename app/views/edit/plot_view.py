@@ -13,12 +13,15 @@ from app.views import theme, tokens
 
 __all__ = ["PlotView"]
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 96, 16, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 120, 16, 40
+_DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
+_HIGHEST = 60.0  # dB; beyond it nothing is to be told apart, and an identical picture has no PSNR
+_IDENTICAL = 99.0  # how an identical picture is given
 _NEAR = 24  # px within which a point is meant
 
 
 class PlotView(QWidget):
-    """PSNR over steps. The first solver is drawn solid in the accent, the others in dashes.
+    """PSNR over steps. The first solver is drawn solid in the accent, the others in dashes and dots.
 
     The numbers of steps stand at equal distances: they grow about geometrically.
     """
@@ -40,7 +43,7 @@ class PlotView(QWidget):
         self._curves, self._titles = dict(curves), dict(titles)
         said = "; ".join(
             f"{self._title(solver)}: "
-            + ", ".join(f"{psnr:.1f} dB at {steps} steps" for steps, psnr in points)
+            + ", ".join(f"{_words(psnr)} at {steps} steps" for steps, psnr in points)
             for solver, points in self._curves.items()
         )
         self.setAccessibleDescription(said or "Not measured yet")
@@ -54,18 +57,21 @@ class PlotView(QWidget):
     def _steps(self) -> list[int]:
         return sorted({steps for points in self._curves.values() for steps, _ in points})
 
-    def _range(self) -> tuple[float, float]:
-        values = [psnr for points in self._curves.values() for _, psnr in points]
+    def _range(self) -> tuple[float, float, float]:
+        """The lowest and the highest line of the grid, and how far they are apart."""
+        values = [min(psnr, _HIGHEST) for points in self._curves.values() for _, psnr in points]
         if not values:
-            return 0.0, 50.0
-        return math.floor(min(values) / 10) * 10.0, max(math.ceil(max(values) / 10) * 10.0, 30.0)
+            return 0.0, 50.0, 10.0
+        step = _step(max(values) - min(values))
+        low = math.floor(min(values) / step) * step
+        return low, max(math.ceil(max(values) / step) * step, low + step), step
 
     def point(self, steps: int, psnr: float) -> QPointF:
         """Where a measurement is drawn."""
         every = self._steps()
-        low, high = self._range()
+        low, high, _ = self._range()
         across = every.index(steps) / max(1, len(every) - 1)
-        up = (psnr - low) / max(1e-9, high - low)
+        up = (min(psnr, _HIGHEST) - low) / max(1e-9, high - low)
         return QPointF(
             _LEFT + across * max(1, self.width() - _LEFT - _RIGHT),
             self.height() - _BOTTOM - up * max(1, self.height() - _TOP - _BOTTOM),
@@ -84,19 +90,20 @@ class PlotView(QWidget):
         ends: list[float] = []
         for number, (solver, points) in enumerate(self._curves.items()):
             colour = look.color("accent" if number == 0 else "quiet")
-            dash = Qt.PenStyle.SolidLine if number == 0 else Qt.PenStyle.DashLine
+            dash = _DASHES[min(number, len(_DASHES) - 1)]
             places = [self.point(*measured) for measured in points]
             painter.setPen(QPen(colour, 2, dash))
             painter.drawPolyline(QPolygonF(places))
             self._paint_dots(painter, places, colour, filled=number == 0)
             if places:
-                self._paint_name(painter, self._title(solver), places[-1], colour, ends)
+                name = self._title(solver)
+                same = points[-1][1] >= _IDENTICAL
+                self._paint_name(painter, f"{name}: same" if same else name, places[-1], colour, ends)
 
     def _paint_grid(self, painter: QPainter) -> None:
         look = theme.current()
-        low, high = self._range()
+        low, high, step = self._range()
         right = self.width() - _RIGHT
-        step = 10.0 if high - low > 20 else 5.0
         level = low
         while level <= high + 1e-9:
             y = self.point(self._steps()[0], level).y()
@@ -137,7 +144,16 @@ class PlotView(QWidget):
         for solver, points in self._curves.items():
             for steps, psnr in points:
                 if (self.point(steps, psnr) - at).manhattanLength() < _NEAR:
-                    words = f"{self._title(solver)}, {steps} steps: {psnr:.1f} dB"
+                    words = f"{self._title(solver)}, {steps} steps: {_words(psnr)}"
                     QToolTip.showText(event.globalPosition().toPoint(), words, self)
                     return
         QToolTip.hideText()
+
+
+def _words(psnr: float) -> str:
+    return "identical" if psnr >= _IDENTICAL else f"{psnr:.1f} dB"
+
+
+def _step(span: float) -> float:
+    """Decibels from one line of the grid to the next."""
+    return 10.0 if span > 40 else 5.0

@@ -119,6 +119,7 @@ class SessionPanel(QWidget):
         self.undo.clicked.connect(edits.undo)
         self.redo.clicked.connect(edits.redo)
         self.tree.blend_wanted.connect(self._blend)
+        self.tree.clicked.connect(lambda _index: edits.encode.dismiss())
         self.tree.save_wanted.connect(self.save_picture)
         sessions.listed_changed.connect(self.refresh)
         sessions.opened.connect(self.refresh)

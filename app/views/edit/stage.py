@@ -2,187 +2,44 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPaintEvent, QPen
+import math
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from app.models.edit.asking import STRIP
+from app.models.edit.asking import FARTHEST, STRIP
 from app.models.edit.edits import Edits
 from app.models.edit.facts import facts_of_fidelity, fidelity_words
 from app.models.edit.tree import EditNode
-from app.views import icons, theme, tokens
+from app.views import theme, tokens
 from app.views.canvas_states import FailedPage, StateLine, progress_words
 from app.views.edit.brush_canvas import BrushCanvas
+from app.views.edit.following_view import link
 from app.views.edit.linked_view import LinkedView, Pane
-from app.views.edit.plot_view import PlotView
+from app.views.edit.stage_pages import EmptyStage, PlotPage
 from app.views.edit.strip_view import StripView
 from app.views.edit.tool_panel import ToolPanel
 from app.views.fields import icon_button
-from app.views.help import describe
 from app.views.picture_images import to_image
-from app.views.words import counted, seconds, solver_title
+from app.views.words import counted, seconds
 from app.views.zoom_view import ZoomView
 from engine.messages import Pictures
 
-__all__ = ["EmptyStage", "Stage"]
-
-
-class EmptyStage(QWidget):
-    """Nothing yet: where pictures are dropped, what this is for, and an example that works."""
-
-    open_wanted = Signal()
-    paste_wanted = Signal()
-    example_wanted = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setProperty("panel", "ground")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._over = False
-        sign = QLabel()
-        sign.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._sign = sign
-        title = QLabel("A picture of your own")
-        title.setProperty("role", "hero")
-        text = QLabel(
-            "Drop one here. It is walked up to the noise it came from and back, so you see how well it is "
-            "known; then change its class, blend it, vary it, paint on it. Every step stays in a tree."
-        )
-        text.setProperty("role", "quiet")
-        text.setWordWrap(True)
-        text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        text.setMaximumWidth(440)
-        self.open = QPushButton("Open a picture…")
-        self.open.setProperty("kind", "primary")
-        self.open.setMinimumHeight(36)
-        describe(self.open, "Open a picture", "Choose a picture, several, or a file of edits (Ctrl+O).")
-        self.paste = QPushButton("Paste")
-        self.paste.setMinimumHeight(36)
-        describe(self.paste, "Paste", "Take the picture on the clipboard (Ctrl+V).")
-        self.example = QPushButton("Try an example")
-        self.example.setMinimumHeight(36)
-        describe(self.example, "Try an example", "Take a picture the model has made.")
-        hint = QLabel("PNG, JPEG, WebP, TIFF, BMP or GIF; a folder is encoded as one job")
-        hint.setProperty("role", "caption")
-        hint.setWordWrap(True)
-        hint.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.refusal = QLabel()
-        self.refusal.setProperty("role", "care")
-        self.refusal.setWordWrap(True)
-        self.refusal.setMaximumWidth(440)
-        self.refusal.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.refusal.setAccessibleName("Why it can't be opened")
-        self.refusal.hide()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(28, 28, 28, 28)
-        column.setSpacing(tokens.GAP_LARGE)
-        column.addStretch(3)
-        column.addWidget(sign)
-        column.addWidget(title, 0, Qt.AlignmentFlag.AlignHCenter)
-        for words in (text, self.refusal):
-            row = QHBoxLayout()
-            row.addStretch(1)
-            row.addWidget(words, 100)
-            row.addStretch(1)
-            column.addLayout(row)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(tokens.GAP)
-        buttons.addStretch(1)
-        for button in (self.example, self.paste, self.open):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        column.addLayout(buttons)
-        column.addWidget(hint)
-        column.addStretch(4)
-        self.open.clicked.connect(self.open_wanted)
-        self.paste.clicked.connect(self.paste_wanted)
-        self.example.clicked.connect(self.example_wanted)
-        theme.current().changed.connect(self._paint_sign)
-        self._paint_sign()
-
-    def refuse(self, words: str) -> None:
-        self.refusal.setText(words)
-        self.refusal.setVisible(bool(words))
-
-    def _paint_sign(self) -> None:
-        self._sign.setPixmap(icons.pixmap("drop", "accent", 40, self.devicePixelRatioF()))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        pen = QPen(theme.current().color("edge"), 1.5)
-        pen.setDashPattern([4, 4])
-        painter.setPen(pen)
-        inset = tokens.GAP_LARGE + 0.5
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), 12, 12)
-
-
-class PlotPage(QWidget):
-    """Error versus steps, or a button that measures it."""
-
-    def __init__(self, edits: Edits) -> None:
-        super().__init__()
-        self.setProperty("panel", "ground")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._edits = edits
-        title = QLabel("Error versus steps")
-        title.setProperty("role", "title")
-        self.words = QLabel()
-        self.words.setProperty("role", "quiet")
-        self.words.setWordWrap(True)
-        self.plot = PlotView()
-        self.measure = QPushButton("Measure")
-        self.measure.setProperty("kind", "primary")
-        describe(self.measure, "Measure", "Take the picture up and back at 5, 10, 15, 25 and 50 steps.")
-        head = QHBoxLayout()
-        head.addWidget(title, 1)
-        head.addWidget(self.measure)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 20, 24, 20)
-        column.setSpacing(12)
-        column.addLayout(head)
-        column.addWidget(self.words)
-        column.addWidget(self.plot, 1)
-        self.measure.clicked.connect(edits.round_trips.measure)
-        edits.round_trips.changed.connect(self.refresh)
-        edits.sessions.current_changed.connect(self.refresh)
-        self.refresh()
-
-    def refresh(self) -> None:
-        model = self._edits.round_trips
-        catalogue = self._edits.settings.catalogue
-        curves = model.curves
-        titles = {solver: solver_title(catalogue, solver) for solver in curves}
-        self.plot.show_curves(curves, titles)
-        self.measure.setText("Measure again" if curves else "Measure")
-        self.measure.setEnabled(not model.busy and self._edits.current is not None)
-        if model.busy:
-            self.words.setText(f"Measuring: {model.progress:.0%}. Esc stops it.")
-        elif model.failure is not None:
-            self.words.setText(model.failure.message)
-        elif curves:
-            self.words.setText(
-                "How closely this picture comes back by the number of steps: higher is closer. Above 40 dB no "
-                "eye sees a difference."
-            )
-        else:
-            self.words.setText(
-                "The picture goes up to noise and back with few steps and with many, with two solvers. It "
-                "shows how much a step of each is worth on this very picture."
-            )
+__all__ = ["Stage"]
 
 
 class Stage(QWidget):
     """Toolbar, pictures, strips, line of state."""
+
+    save_wanted = Signal()  # the picture looked at
 
     def __init__(self, edits: Edits, panel: ToolPanel) -> None:
         super().__init__()
@@ -285,6 +142,7 @@ class Stage(QWidget):
         self.variations.chosen.connect(pending.select)
         self.failed.retried.connect(edits.encode.retry)
         for canvas in (self.mask_canvas, self.paint_canvas):
+            link(canvas, self.linked)
             canvas.painted.connect(pending.settle)
         self.mask_canvas.erase_changed.connect(self._show_erase)
         self._panel.mask_page.brush.mode.chosen.connect(
@@ -343,8 +201,8 @@ class Stage(QWidget):
     def _choose_strength(self, index: int) -> None:
         strengths = (0.0, *STRIP)
         if self._edits.pending.tool == "attribute":
-            scale = self._edits.pending.asked.scale
-            self._edits.pending.set(scale=round(scale * strengths[index], 3))
+            farthest = math.copysign(FARTHEST, self._edits.pending.asked.scale)
+            self._edits.pending.set(scale=round(farthest * strengths[index], 3))
         else:
             self._edits.pending.set(strength=strengths[index])
 
@@ -472,15 +330,20 @@ class Stage(QWidget):
             self.variations.select(pending.selected)
         node, strip = edits.current, pending.strip
         base = self._image(edits.sessions.picture(node)) if node is not None else QImage()
-        words = [f"{strength:.0%}" for strength in (0.0, *STRIP)]
+        marks: list[float] = [0.0, *STRIP]
+        words = [f"{mark:.0%}" for mark in marks]
+        here = pending.asked.strength
+        if pending.tool == "attribute":
+            here = pending.asked.scale
+            marks = [math.copysign(FARTHEST, here) * mark for mark in marks]
+            words = [f"{mark:+.1f}" for mark in marks]
         if strip is None:
             images = [base] + [QImage()] * len(STRIP)
         else:
             images = [base] + [to_image(strip.pictures, i) for i in range(strip.pictures.count)]
         self.strip.show_pictures(images, words, waiting=strip is None or not pending.final)
-        near = min(range(len(words)), key=lambda i: abs((0.0, *STRIP)[i] - pending.asked.strength))
-        exact = abs((0.0, *STRIP)[near] - pending.asked.strength) < 0.005
-        self.strip.select(near if exact and pending.tool != "attribute" else -1)
+        near = min(range(len(marks)), key=lambda i: abs(marks[i] - here))
+        self.strip.select(near if abs(marks[near] - here) < 0.005 else -1)
 
     def _show_zoom(self, _zoom: float = 0.0) -> None:
         view = self.view()
@@ -579,5 +442,7 @@ class Stage(QWidget):
             self.toggle_plot()
         elif plain and event.key() == Qt.Key.Key_0:
             self.fit()
+        elif plain and event.key() == Qt.Key.Key_S and self._edits.current is not None:
+            self.save_wanted.emit()
         else:
             super().keyPressEvent(event)

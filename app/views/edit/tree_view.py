@@ -155,6 +155,9 @@ def _caption(node: EditNode) -> str:
             if psnr
             else "picture"
         )
+    scale = facts.get("scale")
+    if isinstance(scale, (int, float)):
+        return f"{KINDS[node.kind]} · {scale:+.1f}"
     strength = facts.get("strength")
     return f"{KINDS[node.kind]} · {strength:.0%}" if isinstance(strength, (int, float)) else KINDS[node.kind]
 

@@ -16,7 +16,7 @@ from app.views.fields import Choice, Segments, Switch, icon_button
 from app.views.help import describe
 from app.views.traverse.easing_editor import EasingEditor, cubic_of
 from app.views.traverse.render_card import RenderCard
-from app.views.traverse.rows import NumberField, Row, call_with
+from app.views.traverse.rows import NumberField, Row, breakable, call_with
 from app.views.words import counted, seconds
 
 __all__ = ["KeyPanel"]
@@ -71,7 +71,9 @@ class KeyPanel(QWidget):
             "Guidance", "How hard the picture is pushed towards its class here; it changes along the way.",
             step=0.1, term="guidance",
         )  # fmt: skip
-        self.hold = NumberField("Hold", "How long the walk stands still here.", step=0.1, unit="s", term="hold")
+        self.hold = NumberField(
+            "Hold", "How long the walk stands still here.", step=0.1, unit="s", term="hold"
+        )
         self.way = NumberField("Then", "How long the way to the next keyframe takes.", step=0.1, unit="s")
         self.easing = Choice()
         describe(self.easing, "Easing", term="easing")
@@ -185,7 +187,7 @@ class KeyPanel(QWidget):
         timeline.selection_changed.connect(self.refresh)
         timeline.errors_changed.connect(self._show_errors)
         traverse.quality.changed.connect(self.refresh)
-        traverse.pace_changed.connect(self._show_pace)
+        traverse.pace.changed.connect(self._show_pace)
         traverse.render.state_changed.connect(self._show_render)
         self.name.editingFinished.connect(self._set_name)
         self.label.activated.connect(self._set_label)
@@ -221,7 +223,10 @@ class KeyPanel(QWidget):
             self.title.setText(
                 f"{count} keyframes" if count > 1 else f"Keyframe {timeline.index(key.id) + 1}"
             )
-            self.about.setText(f"{source_words(spot.source).capitalize()} · {short_id(spot)}")
+            about = f"{source_words(spot.source).capitalize()} · {short_id(spot)}"
+            if isinstance(spot.label, tuple):
+                about += f"\n{label_words(self._traverse.quality, spot.model, spot.label)}"
+            self.about.setText(about)
             if not self.name.hasFocus():
                 self.name.setText(key_words(key))
                 self.name.setCursorPosition(0)
@@ -264,7 +269,7 @@ class KeyPanel(QWidget):
         elif label is None:
             entries = [("No classes", None)]
         if isinstance(label, tuple):
-            entries.append((label_words(self._traverse.quality, key.spot.model, label), _MIXED))
+            entries.append(("Mixed", _MIXED))
         elif label is not None and label not in [value for _, value in entries]:
             entries.append((f"Class {label}", label))
         self.label.blockSignals(True)
@@ -289,10 +294,10 @@ class KeyPanel(QWidget):
         traverse, timeline = self._traverse, self._timeline
         words = ""
         if timeline.constant_pace:
-            failure = traverse.pace_failure
+            failure = traverse.pace.failure
             if failure is not None:
-                words = failure.message
-            elif traverse.measuring_pace:
+                words = breakable(failure.message)
+            elif traverse.pace.measuring:
                 words = "Measuring how much the picture changes…"
             elif timeline.pace_missing:
                 words = "The pace is measured as soon as the engine can."

@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
 from app.models.traverse.desk import TraverseModel
-from app.models.traverse.pad import Pin, pin_words, weights_at
+from app.models.traverse.mixing import Pin, pin_words, weights_at
 from app.views import icons, theme, tokens
 from app.views.traverse.thumbs import draw_thumb
 from app.views.zoom_view import claims_key
@@ -74,6 +74,7 @@ class PadView(QWidget):
         self._dropping = False
         self._backdrop_key: tuple[object, ...] = ()
         self._drawn_backdrop = QPixmap()
+        self._pictures: list[QRectF] = []  # where the pins' pictures are
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAcceptDrops(True)
@@ -142,8 +143,11 @@ class PadView(QWidget):
             self._paint_empty(painter, plane)
             return
         here = self.place_of(*pad.position)
-        for index, weight in enumerate(weights_at(pad.pins, *pad.position)):
-            self._paint_pin(painter, index, pad.pins[index], weight)
+        # How much of each pin there is under the point: a bar in its picture.
+        accent = look.color("accent")
+        for covers, weight in zip(self._pictures, weights_at(pad.pins, *pad.position), strict=True):
+            bar = QRectF(covers.left(), covers.bottom() - 4, covers.width() * weight, 4)
+            painter.fillRect(bar, accent)
         painter.setPen(QPen(look.color("panel"), 4))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawEllipse(here, _POINT, _POINT)
@@ -154,10 +158,14 @@ class PadView(QWidget):
         painter.drawEllipse(here, 2, 2)
 
     def _backdrop(self) -> QPixmap:
-        """The plane and its grid, drawn once for a size and a look: dotted lines are slow to draw."""
+        """The plane, its grid and the pins, drawn once as long as they are the same.
+
+        While the point is dragged only what moves is drawn, since the engine needs the time.
+        """
         look, ratio = theme.current(), self.devicePixelRatioF()
         edge = "accent" if self._dropping or self.hasFocus() else "line"
-        key = (self.width(), self.height(), ratio, look.name, edge)
+        marks = (self._chosen if self.hasFocus() else None, self._hovered, self._dragged)
+        key = (self.width(), self.height(), ratio, look.name, edge, marks, self._pad.pins)
         if key != self._backdrop_key:
             self._backdrop_key = key
             made = QPixmap(self.size() * ratio)
@@ -172,6 +180,9 @@ class PadView(QWidget):
             for part in (0.25, 0.5, 0.75):
                 painter.drawLine(self.place_of(part, 0), self.place_of(part, 1))
                 painter.drawLine(self.place_of(0, part), self.place_of(1, part))
+            self._pictures = [
+                self._paint_pin(painter, index, pin) for index, pin in enumerate(self._pad.pins)
+            ]
             painter.end()
             self._drawn_backdrop = made
         return self._drawn_backdrop
@@ -183,7 +194,8 @@ class PadView(QWidget):
         words = "Let go to pin it here" if self._dropping else "Drop latents here:\nthe point mixes them"
         painter.drawText(plane.adjusted(8, 8, -8, -8), Qt.AlignmentFlag.AlignCenter, words)
 
-    def _paint_pin(self, painter: QPainter, index: int, pin: Pin, weight: float) -> None:
+    def _paint_pin(self, painter: QPainter, index: int, pin: Pin) -> QRectF:
+        """Its picture and its place; what the picture covers."""
         look, box = theme.current(), self.pin_rect(pin)
         covers = draw_thumb(painter, box, pin.spot.thumbnail)
         chosen = index == self._chosen and self.hasFocus()
@@ -191,13 +203,11 @@ class PadView(QWidget):
         painter.setPen(QPen(look.color(role), 2 if role == "accent" else 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(covers.adjusted(-0.5, -0.5, 0.5, 0.5))
-        # How much of it there is under the point.
-        share = QRectF(covers.left(), covers.bottom() - 4, covers.width() * weight, 4)
-        painter.fillRect(share, look.color("accent"))
         place = self.place_of(pin.x, pin.y)
         painter.setPen(QPen(look.color("panel"), 1))
         painter.setBrush(look.color("text"))
         painter.drawEllipse(place, 3, 3)
+        return covers
 
     @Slot()
     def _on_pins(self) -> None:

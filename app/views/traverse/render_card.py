@@ -13,6 +13,7 @@ from app.views import icons, theme, tokens
 from app.views.fields import icon_button
 from app.views.help import describe
 from app.views.picture_images import to_image
+from app.views.traverse.rows import breakable
 from app.views.words import seconds
 
 __all__ = ["RenderCard", "bytes_words"]
@@ -160,7 +161,7 @@ class RenderCard(QWidget):
             fraction = 1.0
         self.title.setText(self.title.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, _NAME))
         self.title.setToolTip(render.rendered.out if render.rendered is not None else "")
-        self.words.setText(words)
+        self.words.setText(breakable(words))
         self.words.setProperty("role", "error" if state == "failed" else "caption")
         self.words.style().unpolish(self.words)
         self.words.style().polish(self.words)

@@ -23,6 +23,7 @@ from app.views import tokens
 from app.views.fields import Choice, Segments, Switch
 from app.views.help import describe
 from app.views.traverse.render_card import bytes_words
+from app.views.traverse.rows import breakable
 from app.views.words import counted, model_title, seconds
 from engine.errors import EngineError
 from engine.messages.videos import FORMATS
@@ -196,7 +197,7 @@ class RenderDialog(QDialog):
             problem = error.message
         if not problem and render.path.exists():
             self.note.setText(f"{self.note.text()} {render.path.name} is there already and will be replaced.")
-        self.problem.setText(problem)
+        self.problem.setText(breakable(problem))
         self.problem.setVisible(bool(problem))
         self.accept_button.setEnabled(not problem)
 

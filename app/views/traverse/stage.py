@@ -21,6 +21,7 @@ from app.views.fields import Segments, icon_button
 from app.views.help import describe
 from app.views.image_view import ImageView
 from app.views.picture_images import to_image
+from app.views.traverse.rows import breakable
 from app.views.words import counted
 from engine.messages import Pictures
 
@@ -220,7 +221,7 @@ class Stage(QWidget):
 
     def _show(self, picture: Pictures | None, failure: Failure | None) -> None:
         if failure is not None:
-            self.failure.setText(failure.message)
+            self.failure.setText(breakable(failure.message))
             self.copy_details.setVisible(bool(failure.details))
             self.stack.setCurrentWidget(self._broken)
         elif picture is None:

@@ -30,6 +30,7 @@ __all__ = ["TRACK_KEYS", "Track", "tick_seconds"]
 
 _RULER = 20
 _THUMB = 44
+_CROWD = 6  # pixels between two keyframes that are drawn at least
 _MADE = 4  # height of the line that shows what is made
 _PAD = 28  # left and right of the time axis, so that the first keyframe is whole
 _CTRL, _ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
@@ -177,11 +178,9 @@ class Track(QWidget):
             self._paint_empty(painter)
         elif timeline.plan is not None:
             self._paint_ways(painter)
-        order = sorted(range(len(timeline.keys)), key=lambda i: (timeline.keys[i].id in timeline.selected, i))
-        seen = event.rect().toRectF().adjusted(-_THUMB, 0, _THUMB, 0)
-        for index in order:
-            if seen.intersects(self.key_rect(index)):
-                self._paint_key(painter, index)
+        current = timeline.current
+        for index in self._painted_keys(event.rect().toRectF()):
+            self._paint_key(painter, index, timeline.keys[index] is current)
         if self._drop_index is not None:
             self._paint_drop(painter)
         if timeline.plan is not None:
@@ -190,6 +189,22 @@ class Track(QWidget):
             painter.setPen(QPen(theme.current().color("accent"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+
+    def _painted_keys(self, seen: QRectF) -> list[int]:
+        """The keyframes in sight, the selected ones last; of a crowd only as many as can be told apart."""
+        timeline, selected = self._timeline, self._timeline.selected
+        left, right = self.seconds_at(seen.left() - _THUMB), self.seconds_at(seen.right() + _THUMB)
+        near = _CROWD / self.scale
+        current = timeline.current
+        rows: tuple[list[int], list[int]] = ([], [])
+        last = [-math.inf, -math.inf]
+        for index, key in enumerate(timeline.keys):
+            at = timeline.arrival(index)
+            which = int(key.id in selected)
+            if left <= at <= right and (at - last[which] >= near or key is current):
+                rows[which].append(index)
+                last[which] = at
+        return rows[0] + rows[1]
 
     def _paint_ruler(self, painter: QPainter, seen: QRectF) -> None:
         look = theme.current()
@@ -240,7 +255,7 @@ class Track(QWidget):
         painter.fillRect(
             QRectF(self.x_of(0), top, self.x_of(timeline.seconds) - self.x_of(0), _MADE), look.color("groove")
         )
-        stride = self._traverse.drafts.stride
+        stride = self._traverse.drafts.level_stride
         each = max(stride / timeline.fps * self.scale, 1.0)
         if self._levels is None:
             self._levels = self._traverse.drafts.levels()
@@ -254,12 +269,11 @@ class Track(QWidget):
                     painter.fillRect(QRectF(left, top, max(width, each), _MADE), look.color(role))
                 begin, level = place, now
 
-    def _paint_key(self, painter: QPainter, index: int) -> None:
+    def _paint_key(self, painter: QPainter, index: int, current: bool) -> None:
         look, timeline, key = theme.current(), self._timeline, self._timeline.keys[index]
         box = self.key_rect(index)
         covers = draw_thumb(painter, box, key.spot.thumbnail)
         selected = key.id in timeline.selected
-        current = timeline.current is not None and key.id == timeline.current.id
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if selected:
             painter.setPen(QPen(look.color("accent"), 2 if not current else 3))
