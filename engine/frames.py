@@ -75,6 +75,6 @@ def _progress(
         before + stroke.evaluations,
         groups * stroke.total,
         seconds,
-        seconds / share - seconds,
+        max(0.0, seconds / share - seconds) if share > 0.0 else 0.0,
         to_pictures(stroke.x0) if control.wants_preview() else None,
     )

@@ -275,6 +275,8 @@ def _bytes_of(path: Path) -> bytes:
     try:
         if path.stat().st_size > _LARGEST:
             raise BadRequest(f"{path} is too large to be a latent.", field="latent")
+        if not path.is_file():  # a device or a pipe may have no end
+            raise BadRequest(f"{path} is no file, so it can't be a latent.", field="latent")
         return path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from error

@@ -148,7 +148,8 @@ def _drafts(
                 share = (made + finished + len(points) * stroke.evaluations / stroke.total) / budget
                 yield RenderProgress(
                     made + finished, len(points), stroke.step, stroke.steps, stroke.t,
-                    stroke.evaluations, stroke.total, seconds, max(0.0, seconds / share - seconds),
+                    stroke.evaluations, stroke.total, seconds,
+                    max(0.0, seconds / share - seconds) if share > 0.0 else 0.0,
                     to_pictures(stroke.x0[-1:]) if control.wants_preview() else None,
                     frames_total=budget, frames=min(made + finished, budget), measuring=True,
                 )  # fmt: skip

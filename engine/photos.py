@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,15 @@ from engine.messages import Pictures
 from engine.messages.encode import Photo, PhotoFacts
 from engine.messages.images import FileImage, ImageSource
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "frame_photo", "images_in", "read_mask", "read_painted"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "frame_photo",
+    "images_in",
+    "open_photo",
+    "read_mask",
+    "read_painted",
+]
 
 MAX_PIXELS = 64_000_000
 _MAX_BYTES = 500_000_000
@@ -27,6 +37,11 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "TGA", "ICO", "J
 IMAGE_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".tga", ".jp2",
 )  # fmt: skip
+# What Pillow's readers raise at bytes that no program wrote.
+_DAMAGED = (
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, MemoryError, struct.error),
+)
 _WHOLE = 1024  # pixels a side, of the picture a crop is chosen on
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
@@ -51,15 +66,30 @@ def images_in(folder: Path) -> list[Path]:
     return found
 
 
+def open_photo(photo: Photo) -> tuple[Image.Image, str, tuple[str, ...]]:
+    """All of a photo, uncropped: upright, in mode L or RGB; what kind of file it is, and notes.
+
+    A `BadImage` says that the file is no image, damaged, cut off or too large.
+    """
+    image, kind, notes = _read(photo.image, photo.name)
+    try:
+        flat = _flattened(image, photo.background, notes)
+    except _DAMAGED as error:  # a kind of colours that Pillow can't convert
+        raise BadImage(
+            f"Couldn't read {photo.name}: its colours ({image.mode}) can't be shown ({error}).",
+            field="images",
+        ) from error
+    return flat, kind, tuple(notes)
+
+
 def frame_photo(photo: Photo, size: int, channels: int) -> tuple[Pictures, Pictures, PhotoFacts]:
     """The picture (size x size, grey or colour) that a photo becomes, the whole photo, and the facts.
 
     The whole is reduced to at most 1024 pixels a side. A `BadImage` says that the file is no
     image, damaged, cut off or too large; a `BadRequest` that the crop lies outside.
     """
-    image, kind, notes = _read(photo.image, photo.name)
-    width, height = image.size
-    flat = _flattened(image, photo.background, notes)
+    flat, kind, said = open_photo(photo)
+    (width, height), notes = flat.size, list(said)
     crop = photo.crop
     if crop is None:
         side = min(width, height)
@@ -80,13 +110,16 @@ def frame_photo(photo: Photo, size: int, channels: int) -> tuple[Pictures, Pictu
 
 def read_mask(source: ImageSource, size: int) -> np.ndarray:
     """How much each pixel may change: float64 (size, size) from 0 (black, or clear) to 1 (white)."""
-    image, _, _ = _read(source, "the mask")
-    if image.size != (size, size):
-        raise BadImage(
-            f"The mask is {image.width} x {image.height}; the picture is {size} x {size}. "
-            "Paint it on the picture, or bring it to that size.",
-            field="mask",
-        )
+
+    def check(image: Image.Image) -> None:
+        if image.size != (size, size):
+            raise BadImage(
+                f"The mask is {image.width} x {image.height}; the picture is {size} x {size}. "
+                "Paint it on the picture, or bring it to that size.",
+                field="mask",
+            )
+
+    image, _, _ = _read(source, "the mask", check)
     grey = _flattened(image, (0, 0, 0), []).convert("L")
     return np.asarray(grey, np.float64) / 255.0
 
@@ -108,22 +141,32 @@ def read_painted(source: ImageSource, under: Pictures) -> Pictures:
 # --- reading ----------------------------------------------------------------------------------
 
 
-def _read(source: ImageSource, name: str) -> tuple[Image.Image, str, list[str]]:
-    """The first picture of a file, upright, in its own mode; its kind, and notes."""
+def _read(
+    source: ImageSource, name: str, check: Callable[[Image.Image], None] | None = None
+) -> tuple[Image.Image, str, list[str]]:
+    """The first picture of a file, upright, in its own mode; its kind, and notes.
+
+    `check` sees it before its pixels are unpacked.
+    """
     data = _bytes_of(source, name)
     notes: list[str] = []
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             _check_size(image, name)
+            if check is not None:
+                check(image)
             kind = f"{image.format}, {image.mode}"
             frames = getattr(image, "n_frames", 1)
             if frames > 1:
                 notes.append(f"the first of {frames} frames")
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            if image.getexif().get(0x0112, 1) not in (0, 1):
-                notes.append("turned upright as the camera noted")
-            return upright, kind, notes
+            # What a camera noted may be damaged; the pixels are not the worse for it.
+            with contextlib.suppress(*_DAMAGED):
+                upright = ImageOps.exif_transpose(image)
+                if image.getexif().get(0x0112, 1) not in (0, 1):
+                    notes.append("turned upright as the camera noted")
+                return upright, kind, notes
+            return image, kind, notes
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImage(
             f"{name} says it is larger than any image this program opens ({MAX_PIXELS // 1_000_000} million pixels).",
@@ -133,7 +176,7 @@ def _read(source: ImageSource, name: str) -> tuple[Image.Image, str, list[str]]:
         raise BadImage(
             f"{name} is not an image this program can open ({', '.join(_FORMATS)}).", field="images"
         ) from error
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError, TypeError) as error:
+    except _DAMAGED as error:
         what = "cut off" if "truncated" in str(error) else "damaged"
         raise BadImage(f"Couldn't read {name}: it is {what} ({error}).", field="images") from error
 

@@ -30,6 +30,7 @@ TASKS = {
     "photo": "engine.encode",
     "round-trip": "engine.encode",
     "frame": "engine.frames",
+    "latent": "engine.latent_files",
     "pace": "engine.pace",
     "traverse": "engine.traverse",
     "generate": "engine.generate",

@@ -161,18 +161,23 @@ def _place(request: TraverseRequest) -> Path:
 
 
 def _identity(render: _Render) -> str:
-    """A checksum of everything that decides the frames."""
+    """A checksum of everything that decides the frames, but for the pace (see `_same_pace`)."""
     walk, painter = render.request.walk, render.painter
     walk = map_files(walk, lambda latent: dataclasses.replace(latent, path="", sha256=_content(latent.path)))
     models = [m for m in (painter.model, painter.guide, painter.upsampler) if m is not None]
     parts = [part for model in models for part in (model.card.network, model.card.head) if part is not None]
     facts = {
-        "walk": {**walk.to_dict(), "name": ""},
+        "walk": {**walk.to_dict(), "name": "", "pace": []},
         "sampling": {**sampling_to_dict(render.request.sampling), "device": "", "batch": 0},
         "precision": painter.placement.precision,
         "weights": [part.sha256 for part in parts],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def _same_pace(asked: Walk, begun: Walk) -> bool:
+    """Whether a render of `begun` is one of `asked`: where no pace is given, what was measured counts."""
+    return not asked.constant_pace or not asked.pace or asked.pace == begun.pace
 
 
 def _content(path: str) -> str:
@@ -186,14 +191,17 @@ def _journal(render: _Render) -> Generator[Event, None, Journal | None]:
     identity = _identity(render)
     place = f"{painter.placement.title} with torch {torch.__version__}, {torch.get_num_threads()} threads"
     journal = None if request.fresh else Journal.resume(folder)
-    if journal is not None and journal.settings.get("identity") != identity:
-        journal.close()
-        journal = None
-        yield render.notice(f"{folder.name} held the frames of another render; this one begins anew.")
+    if journal is not None:
+        same = journal.settings.get("identity") == identity
+        begun = walk_from_plain(journal.settings["walk"]) if same else request.walk
+        if not (same and _same_pace(request.walk, begun)):
+            journal.close()
+            journal = None
+            yield render.notice(f"{folder.name} held the frames of another render; this one begins anew.")
     if journal is not None:
         settings = journal.settings
         # The pace as it was measured then; the latents where they are now.
-        render.walk = dataclasses.replace(request.walk, pace=walk_from_plain(settings["walk"]).pace)
+        render.walk = dataclasses.replace(request.walk, pace=begun.pace)
         render.batch = int(settings["batch"])
         if settings.get("place") != place:
             yield render.notice(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import hashlib
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -31,6 +32,12 @@ __all__ = ["VideoReader", "VideoWalk", "describe_walk", "open_video", "read_vide
 _VERSION = 1
 _LONGEST = 64_000_000  # characters of the text in a video
 _EMBEDDED = 8_000_000  # bytes of latents that are put into a video
+_CHECKSUM = re.compile("[0-9a-f]{64}")
+# What the libraries say of damaged files, each in its own words.
+_DAMAGED = (
+    FFmpegError, UnidentifiedImageError, Image.DecompressionBombError, IndexError, EOFError, SyntaxError,
+    ValueError, struct.error,
+)  # fmt: skip
 
 
 # --- the walk in a video ------------------------------------------------------------------------
@@ -95,15 +102,21 @@ def read_video_walk(path: Path, folder: Path) -> VideoWalk:
 
 def _unpacked(latent: FileLatent, carried: dict[str, Any], folder: Path, video: Path) -> FileLatent:
     """The latent as a file in `folder`; where the video didn't carry it, it may be there already."""
+    if not _CHECKSUM.fullmatch(latent.sha256):  # it becomes the name of a file
+        raise BadRequest(f"A latent in {video} is damaged: it has no checksum.", field="video")
     target = folder / f"{latent.sha256[:16]}.safetensors"
     coded = carried.get(latent.sha256)
-    if isinstance(coded, str):
+    if target.is_file() and file_sha256(target) == latent.sha256:
+        pass
+    elif isinstance(coded, str):
         try:
             content = base64.b64decode(coded, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise BadRequest(f"A latent in {video} is damaged: {error}.", field="video") from error
+        if hashlib.sha256(content).hexdigest() != latent.sha256:
+            raise BadRequest(f"A latent in {video} is damaged: it is not what it was.", field="video")
         write_atomically(target, lambda temporary: temporary.write_bytes(content))
-    elif not target.is_file():
+    else:
         raise BadRequest(
             f"{video} was made with the latent {latent.path}, which was too large to be put into it. "
             f"Put that file into {folder} as {target.name}.",
@@ -255,7 +268,7 @@ def open_video(path: Path) -> VideoReader:
             fps = float(stream.average_rate or 30)
             count = stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
             return VideoReader(path, count, fps, stream.width, stream.height, False)
-    except (FFmpegError, UnidentifiedImageError, IndexError) as error:
+    except _DAMAGED as error:
         raise BadImage(
             f"{path} is not a video this program can play (MP4, WebM, GIF, animated PNG or WebP, or a "
             "folder of frames).",

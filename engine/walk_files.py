@@ -10,8 +10,12 @@
     label = 3
     seconds = 2.0
 
+    [sampling]
+    steps = 10
+
 A latent that is no seed is a file in the folder `NAME.latents` beside `NAME.toml`, named by its
-content, so that walk and folder can be moved and sent together.
+content, so that walk and folder can be moved and sent together. `sampling`, which may be left
+out, says how its pictures were made, so that another program makes the same.
 """
 
 from __future__ import annotations
@@ -28,13 +32,15 @@ import tomli_w
 
 from engine.errors import BadRequest
 from engine.files import write_atomically
-from engine.messages import BlendLatent, FileLatent, Keyframe, LatentSource, SlerpLatent, Walk
+from engine.messages import BlendLatent, FileLatent, Keyframe, LatentSource, Sampling, SlerpLatent, Walk
+from engine.messages.traverse import sampling_from_dict, sampling_to_dict
 
 __all__ = [
     "file_latents",
     "file_sha256",
     "map_files",
     "read_walk",
+    "read_walk_file",
     "walk_from_plain",
     "walk_to_plain",
     "write_walk",
@@ -44,8 +50,10 @@ _VERSION = 1
 _LONGEST = 16_000_000  # bytes; a walk of a thousand keyframes has a few hundred thousand
 
 
-def write_walk(path: Path, walk: Walk) -> None:
+def write_walk(path: Path, walk: Walk, sampling: Sampling | None = None) -> None:
     """Write the walk, and copies of its latents beside it; the file is whole or not there.
+
+    `sampling` goes with it, but for what is a matter of the machine.
 
     Errors: a `BadRequest` for a latent's file that is missing, `UnusableFolder` if it can't be
     written.
@@ -60,22 +68,35 @@ def write_walk(path: Path, walk: Walk) -> None:
             write_atomically(target, lambda temporary: shutil.copyfile(source, temporary))
         return FileLatent(target.relative_to(path.parent).as_posix(), digest)
 
-    text = tomli_w.dumps(walk_to_plain(map_files(walk, beside)))
+    plain = walk_to_plain(map_files(walk, beside))
+    if sampling is not None:
+        how = {**sampling_to_dict(sampling), "device": None, "precision": None, "batch": None}
+        plain["sampling"] = {name: value for name, value in how.items() if value is not None}
+    text = tomli_w.dumps(plain)
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def read_walk(path: Path) -> Walk:
     """The walk in a file, the paths of its latents being absolute; a `BadRequest` says what's wrong."""
+    return read_walk_file(path)[0]
+
+
+def read_walk_file(path: Path) -> tuple[Walk, Sampling | None]:
+    """The walk of `read_walk`, and how its pictures were made if the file says so."""
     try:
         if path.stat().st_size > _LONGEST:
             raise BadRequest(f"{path} is too large to be a walk.", field="walk")
+        if path.exists() and not path.is_file():
+            raise BadRequest(f"{path} is no file, so it can't be a walk.", field="walk")
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadRequest(f"Couldn't read {path}: {error.strerror or error}.", field="walk") from error
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"{path} is not a readable walk: {error}.", field="walk") from error
     folder = path.resolve().parent
-    return map_files(walk_from_plain(data), lambda f: replace(f, path=str(folder / f.path)))
+    how = data.get("sampling")
+    sampling = None if how is None else sampling_from_dict(how)
+    return map_files(walk_from_plain(data), lambda f: replace(f, path=str(folder / f.path))), sampling
 
 
 def walk_to_plain(walk: Walk) -> dict[str, Any]:
@@ -96,7 +117,9 @@ def walk_from_plain(data: object) -> Walk:
         raise BadRequest(
             f"The walk has version {str(version)[:40]}; this program reads up to {_VERSION}.", field="walk"
         )
-    return Walk.from_dict({key: value for key, value in data.items() if key not in ("genie", "kind")})
+    return Walk.from_dict(
+        {key: value for key, value in data.items() if key not in ("genie", "kind", "sampling")}
+    )
 
 
 def file_latents(walk: Walk) -> tuple[FileLatent, ...]:
@@ -137,6 +160,8 @@ def map_files(walk: Walk, change: Callable[[FileLatent], FileLatent]) -> Walk:
 def file_sha256(path: Path) -> str:
     """The checksum of a latent's file; a `BadRequest` if it isn't there."""
     try:
+        if path.exists() and not path.is_file():
+            raise BadRequest(f"The latent {path} is no file. Take the keyframe out.", field="latent")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

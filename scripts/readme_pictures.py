@@ -91,6 +91,27 @@ def _take(folder: Path) -> None:
     picture("running", "light")
     studio.stop()
     wait(lambda: studio.queue.running is None)
+
+    window.show_room("edit")
+    edit = window.edit_room
+    edit.stage.empty.example.click()
+    wait(lambda: edit.dialog is not None and edit.dialog.isVisible())
+    edit.dialog.accept_button.click()
+    wait(lambda: edit.edits.page == "round trip")
+    edit.panel.tools["class"].click()
+    wait(lambda: edit.edits.pending.final and edit.edits.pending.strip is not None)
+    picture("edit", "dark")
+
+    window.show_room("traverse")
+    traverse = window.traverse_room
+    traverse.shelf.example.click()
+    traverse.stage.four.click()
+    wait(lambda: studio.traverse.pad.state == "done")
+    traverse.timeline.random.click()
+    line = studio.traverse.timeline
+    wait(lambda: line.keys and all(key.spot.thumbnail for key in line.keys))
+    wait(lambda: all(spot.thumbnail for spot in studio.traverse.shelf.everything))
+    picture("traverse", "light")
     window.close_anyway()
     studio.shutdown()
 

@@ -56,6 +56,8 @@ ROOMS = {
     "upsample": "generate",
     "encode": "edit",
     "edit": "edit",
+    "round-trip": "edit",
+    "direction": "edit",
     "traverse": "traverse",
     "import": "models",
 }

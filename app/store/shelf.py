@@ -18,6 +18,7 @@ from app.store.records import timestamp
 from app.store.store import Store
 from engine.errors import BadRequest
 from engine.messages import Label, LatentSource, source_from_dict, source_to_dict
+from engine.messages.walks import Point
 
 __all__ = ["KeptWalk", "ShelfStore", "Spot", "label_from_json", "label_to_json"]
 
@@ -180,11 +181,12 @@ def label_from_json(text: str) -> Label:
 
 def _latent(row: Sequence[Any]) -> Spot:
     id, model, source, label, guidance, name, tags, starred, thumbnail = row
+    point = Point(source_from_dict(json.loads(source)), label_from_json(label), float(guidance))
     return Spot(
         model,
-        source_from_dict(json.loads(source)),
-        label_from_json(label),
-        float(guidance),
+        point.latent,
+        point.label,
+        point.guidance,
         name,
         tuple(map(str, json.loads(tags))),
         bool(starred),

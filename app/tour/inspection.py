@@ -5,6 +5,7 @@ Each function looks at all visible widgets and answers with what is wrong, in wo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -130,7 +131,10 @@ def _label_is_cut(label: QLabel) -> str:
         needed = label.heightForWidth(size.width())
         if needed > size.height() + 1:
             return f"needs {needed} px of height, has {size.height()}"
-        longest = max((label.fontMetrics().horizontalAdvance(w) for w in _plain(label).split()), default=0)
+        longest = max(
+            (label.fontMetrics().horizontalAdvance(w) for w in re.split(r"[\s\u200b]+", _plain(label))),
+            default=0,
+        )
         room = label.contentsRect().width()
         return f"a word needs {longest} px, has {room}" if longest > room + 1 else ""
     needed_size = label.sizeHint()

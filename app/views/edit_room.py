@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication, QImage, QImageWriter, QKeySequence, Q
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from app.models.edit.crop import CropModel
+from app.models.edit.tree import EditNode
 from app.models.studio import Studio
 from app.views import theme, tokens
 from app.views.dock import Dock
@@ -61,6 +62,7 @@ class EditRoom(QMainWindow):
             source.paste_wanted.connect(self.paste)
         self.stage.empty.example_wanted.connect(self.open_example)
         self.stage.save_wanted.connect(self.save)
+        self.sessions.tree.shelf_wanted.connect(self._shelve)
         edits.encode.cropping.connect(self._ask_crop)
         open_key = QShortcut(QKeySequence(QKeySequence.StandardKey.Open), self)
         open_key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -154,6 +156,17 @@ class EditRoom(QMainWindow):
     def _crop_done(self) -> None:
         self.dialog = None
 
+    @Slot(object)
+    def _shelve(self, node: EditNode) -> None:
+        """Put the latent of an edit on the shelf of the Traverse room."""
+        sessions = self.edits.sessions
+        path = sessions.latent_path(node)
+        if path is None:
+            words = "This edit has no latent of its own yet. Encode its picture, and put that on the shelf."
+            self.studio.notice.emit(words, "care", None)
+            return
+        self.studio.traverse.shelf.add_encoded(path, sessions.model, node.name, sessions.picture(node))
+
     # --- what the window asks (see `Room`)
 
     def take_generate(self, first: bool) -> bool:  # noqa: ARG002 - an edit has no queue to be first in
@@ -187,11 +200,7 @@ class EditRoom(QMainWindow):
             image = QGuiApplication.clipboard().image()
         if image.isNull():
             return False
-        png = QByteArray()
-        buffer = QBuffer(png)
-        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-        QImageWriter(buffer, QByteArray(b"png")).write(image)
-        self.edits.encode.open_png(bytes(png.data()), "Pasted picture")
+        self.edits.encode.open_png(lambda: _png_of(image), "Pasted picture")
         return True
 
     def take_files(self, paths: Sequence[Path]) -> bool:
@@ -216,6 +225,17 @@ class EditRoom(QMainWindow):
             Entry("Edit: open a file of edits", self.sessions.import_file, "", "folder"),
         ]
         if self.edits.current is not None:
+            node = self.edits.current
+            found.append(Entry("Edit: put the latent on the shelf", lambda: self._shelve(node), "", "star"))
             for kind, title, icon, _tip in TOOLS:
                 found.append(Entry(f"Edit: {title}", self.panel.tools[kind].click, "", icon))
         return found
+
+
+def _png_of(image: QImage) -> bytes:
+    """As a PNG file; slow where it is large, and good in any thread."""
+    png = QByteArray()
+    buffer = QBuffer(png)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    QImageWriter(buffer, QByteArray(b"png")).write(image)
+    return bytes(png.data())

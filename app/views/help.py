@@ -180,6 +180,13 @@ TERMS: dict[str, Term] = {
         "The strip below the pictures shows the same edit at several strengths. While you drag, drafts of "
         "five steps answer; when you let go, the quality chosen below follows.",
     ),
+    "edit_pull": Term(
+        "Pull",
+        "How hard the way down is drawn to the class. At 1 the class changes safely, at 0 often only halfway.",
+        "This is guidance, for the way down alone: the way up to the noise is never guided, so that it leads "
+        "back. More of it makes the new class plainer and keeps less of the picture.\n\n"
+        "It costs an evaluation more a step, since the network is asked with the class and without.",
+    ),
     "edit_exact": Term(
         "Fast or exact",
         "Fast walks up once; exact inverts every step until the very bytes come back.",

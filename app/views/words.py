@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from app.models.names import class_name, model_title, solver_title
 
-__all__ = ["class_name", "counted", "in_bytes", "model_title", "plural", "seconds", "solver_title"]
+__all__ = [
+    "breakable",
+    "class_name",
+    "counted",
+    "in_bytes",
+    "model_title",
+    "plural",
+    "seconds",
+    "solver_title",
+]
+
+
+def breakable(words: str) -> str:
+    """The same words, but a long path in them may go on in the next line."""
+    return words.replace("/", "/\u200b").replace("\\", "\\\u200b")
 
 
 def counted(number: int, thing: str) -> str:

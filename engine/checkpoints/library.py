@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, lru_cache
 from pathlib import Path
 
 from platformdirs import user_data_dir
@@ -21,6 +22,7 @@ from engine.messages import ModelInfo
 __all__ = ["bundled_folder", "data_folder", "list_models", "model_folders", "user_folder"]
 
 
+@cache  # every job looks at what there is, and resolving a path costs more than all the rest
 def bundled_folder() -> Path:
     """Where the models that come with the program are."""
     return Path(__file__).resolve().parents[2] / "resources" / "models"
@@ -134,5 +136,6 @@ def _weights(folder: Path, card: Card) -> tuple[int, str | None]:
     return total, None
 
 
+@lru_cache(maxsize=256)
 def _is_bundled(folder: Path) -> bool:
     return folder.resolve().parent == bundled_folder()

@@ -25,7 +25,7 @@ from engine.cli.walking import (
 )
 from engine.errors import BadRequest
 from engine.files import write_atomically
-from engine.messages import MAX_SEED, FileLatent, ModelInfo
+from engine.messages import MAX_SEED, FileLatent, Label, ModelInfo
 from engine.messages.edit import (
     CLASS_GUIDANCE,
     EDITS,
@@ -63,7 +63,12 @@ def _add_arguments(parser: ArgumentParser) -> None:
     what.add_argument("source", nargs="?", type=Path, metavar="IMAGE", help="an image, or a latent's file")
     what.add_argument("--kind", choices=tuple(EDITS), required=True, help="what is done to it")
     what.add_argument("--model", default="fashion32", metavar="NAME", help="see `genie models`")
-    what.add_argument("--class", dest="label", metavar="C", help="what the image shows (default: no class)")
+    what.add_argument(
+        "--class",
+        dest="label",
+        metavar="C",
+        help="what the image shows (default: what a latent says, else no class)",
+    )
     what.add_argument(
         "--strength", default="0.6", metavar="S", help="from 0 to 1; several with commas between make a strip"
     )
@@ -119,6 +124,15 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def _source(arguments: Namespace, path: Path) -> Source:
     return FileLatent(str(path)) if path.suffix == _LATENT else photo_of(arguments, path)
+
+
+def _label(arguments: Namespace, source: Source, model: ModelInfo) -> Label:
+    """The class named, or else the one that a latent's file says it was encoded as."""
+    if arguments.label is None and isinstance(source, FileLatent):
+        from engine.latents import read_latent
+
+        return read_latent(Path(source.path)).label
+    return one_class(arguments.label, model, "class")
 
 
 def _needed(arguments: Namespace, name: str) -> Any:
@@ -194,7 +208,7 @@ def _run(arguments: Namespace, console: Console) -> int:
     catalogue = read_catalogue()
     model = catalogue.model(arguments.model)
     source = _source(arguments, _needed_source(arguments))
-    label = one_class(arguments.label, model, "class")
+    label = _label(arguments, source, model)
     strengths = _strengths(arguments.strength)
     fast = FAST_SOLVER if model.has_head else "dpmpp-2m"
     careful = EXACT_SOLVER if model.has_head else "ddim"

@@ -37,7 +37,7 @@ from engine.messages import (
 )
 from engine.solvers import solver_infos
 from engine.walk import noise_loop, random_walk
-from engine.walk_files import read_walk, write_walk
+from engine.walk_files import read_walk_file, write_walk
 
 if TYPE_CHECKING:
     from engine.tasks import Engine
@@ -78,12 +78,16 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     how = parser.add_argument_group("how")
     how.add_argument(
-        "--solver", default="genie", metavar="NAME", help=", ".join(info.name for info in solver_infos())
-    )
-    how.add_argument("--steps", type=whole(1, MAX_STEPS), default=10, metavar="N", help="steps of the solver")
+        "--solver", metavar="NAME",
+        help=f"{', '.join(info.name for info in solver_infos())} (default: the walk's own, or genie)",
+    )  # fmt: skip
+    how.add_argument(
+        "--steps", type=whole(1, MAX_STEPS), metavar="N",
+        help="steps of the solver (default: the walk's own, or 10)",
+    )  # fmt: skip
     how.add_argument(
         "--spacing", metavar="NAME",
-        help=f"where the steps lie: {', '.join(SPACINGS)} (default: the model's own)",
+        help=f"where the steps lie: {', '.join(SPACINGS)} (default: the walk's own, or the model's)",
     )  # fmt: skip
     how.add_argument("--guidance-model", metavar="NAME", help="a second model to guide with")
     add_enlarging_arguments(parser)
@@ -116,7 +120,7 @@ def _run(arguments: Namespace, console: Console) -> int:
     from engine.catalogue import read_catalogue
 
     catalogue = read_catalogue()
-    walk = _walk(arguments, catalogue)
+    walk, kept = _walk(arguments, catalogue)
     if arguments.fps is not None:
         walk = dataclasses.replace(walk, fps=arguments.fps, pace=())
     if arguments.constant_pace:
@@ -124,14 +128,14 @@ def _run(arguments: Namespace, console: Console) -> int:
     request = TraverseRequest(
         walk=walk,
         out=str(arguments.out),
-        sampling=_sampling(arguments, catalogue, walk),
+        sampling=_sampling(arguments, catalogue, walk, kept),
         format=arguments.format,
         quality=arguments.quality,
         scale=arguments.scale,
         fresh=arguments.fresh,
     )
     if arguments.save_walk is not None:
-        write_walk(arguments.save_walk, walk)
+        write_walk(arguments.save_walk, walk, request.sampling)
 
     console.progress("Starting")
     from engine.tasks import Engine
@@ -145,8 +149,8 @@ def _run(arguments: Namespace, console: Console) -> int:
     return _STOPPED if cancelled.is_set() else _NOT_ALL  # a notice has said why
 
 
-def _walk(arguments: Namespace, catalogue: Catalogue) -> Walk:
-    """The walk of the file or video, or the ready-made one that was asked for."""
+def _walk(arguments: Namespace, catalogue: Catalogue) -> tuple[Walk, Sampling | None]:
+    """The walk of the file or video, and how its pictures were made; or the ready-made one asked for."""
     asked = [arguments.walk is not None, arguments.random is not None, arguments.circle]
     if sum(asked) != 1:
         raise BadRequest("Name a walk's file, or give --random N or --circle: one of the three.")
@@ -155,20 +159,22 @@ def _walk(arguments: Namespace, catalogue: Catalogue) -> Walk:
         if path.is_dir() or path.suffix.lower() != ".toml":
             from engine.video_files import read_video_walk
 
-            return read_video_walk(path, arguments.out.absolute().parent / f"{path.stem}.latents").walk
-        return read_walk(path)
+            found = read_video_walk(path, arguments.out.absolute().parent / f"{path.stem}.latents")
+            return found.walk, found.sampling
+        return read_walk_file(path)
     model = catalogue.model(arguments.model)
     count = arguments.random or 1
     labels = pick_labels(pick_classes(arguments.classes, model), model, count, arguments.seed)
     if arguments.circle:
-        return noise_loop(
+        circle = noise_loop(
             model.name,
             arguments.seed,
             label=labels[0],
             guidance=arguments.guidance,
             seconds=4 * arguments.seconds,
         )
-    return random_walk(
+        return circle, None
+    curve = random_walk(
         model.name,
         arguments.random,
         arguments.seed,
@@ -176,10 +182,14 @@ def _walk(arguments: Namespace, catalogue: Catalogue) -> Walk:
         guidance=arguments.guidance,
         seconds=arguments.seconds,
     )
+    return curve, None
 
 
-def _sampling(arguments: Namespace, catalogue: Catalogue, walk: Walk) -> Sampling:
-    model, upsampling = catalogue.model(walk.model), None
+def _sampling(arguments: Namespace, catalogue: Catalogue, walk: Walk, kept: Sampling | None) -> Sampling:
+    """What the options say; where they say nothing, what `kept` does."""
+    model = catalogue.model(walk.model)
+    base = kept or Sampling(spacing=model.spacing)
+    upsampling = base.upsampling
     upsampler = find_upsampler(arguments, model, catalogue)
     if upsampler is not None:
         upsampling = Upsampling(
@@ -189,11 +199,12 @@ def _sampling(arguments: Namespace, catalogue: Catalogue, walk: Walk) -> Samplin
             spacing=upsampler.spacing,
             aug_level=arguments.aug_level,
         )
-    return Sampling(
-        solver=arguments.solver,
-        steps=arguments.steps,
-        spacing=arguments.spacing or model.spacing,
-        guidance_model=arguments.guidance_model,
+    return dataclasses.replace(
+        base,
+        solver=arguments.solver or base.solver,
+        steps=arguments.steps or base.steps,
+        spacing=arguments.spacing or base.spacing,
+        guidance_model=arguments.guidance_model or base.guidance_model,
         device=arguments.device,
         precision=arguments.precision,
         batch=arguments.batch,

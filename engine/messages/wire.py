@@ -25,6 +25,7 @@ REQUESTS = {
     "frame": "traverse:FrameRequest",
     "generate": "generate:GenerateRequest",
     "import": "importing:ImportRequest",
+    "latent": "latent_files:LatentRequest",
     "pace": "traverse:PaceRequest",
     "photo": "encode:PhotoRequest",
     "round-trip": "encode:RoundTripRequest",

@@ -200,6 +200,7 @@ class Bench:
                     EditRequest(
                         self.model, solver=FAST_SOLVER, steps=5, source=self.photos[0], edit=ClassEdit(7),
                         label=self.labels[0], strengths=(strength,), device=self.device,
+                        guidance=CLASS_GUIDANCE,
                     ),
                     Control(wants_preview=lambda: True, keep_steps=False),
                 )

@@ -112,10 +112,14 @@ class Cells:
     def __init__(self, path: Path, weights: dict[str, str | None], resume: bool) -> None:
         self._path = path
         self._weights = weights
-        self._all: dict[str, Record] = {}
-        if path.exists():
-            self._all = json.loads(path.read_text(encoding="utf-8"))
+        self._all = self._read()
         self._fresh: set[str] | None = None if resume else set()
+
+    def _read(self) -> dict[str, Record]:
+        found: dict[str, Record] = {}
+        if self._path.exists():
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        return found
 
     def key(self, setting: Setting, subset: int) -> str:
         weights = dict(self._weights)
@@ -128,7 +132,7 @@ class Cells:
         return self._all.get(key) if self._fresh is None or key in self._fresh else None
 
     def put(self, key: str, record: Record) -> None:
-        self._all[key] = record
+        self._all = {**self._read(), **self._all, key: record}  # another bench may have written
         if self._fresh is not None:
             self._fresh.add(key)
         text = json.dumps(self._all, indent=1)

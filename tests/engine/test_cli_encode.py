@@ -162,6 +162,15 @@ def test_a_latent_is_edited(genie: Genie) -> None:
     ended = genie("edit", image["latent"], "--model", "tiny", "--kind", "class", "--to", "Boat", "--json")
     assert ended.code == 0, ended.err
     assert Path(ended.json["files"][0]["path"]).name == "a_class_0.60.png"
+    assert ended.json["request"]["label"] is None
+
+
+def test_a_latent_is_of_the_class_it_was_encoded_as(genie: Genie) -> None:
+    encoded = genie("encode", "a.png", "--model", "tiny", "--class", "Boat", "--json").json
+    (image,) = encoded["images"]
+    ended = genie("edit", image["latent"], "--model", "tiny", "--kind", "vary", "--seeds", "1", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["request"]["label"] == image["label"] is not None
 
 
 @pytest.mark.parametrize(

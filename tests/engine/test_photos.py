@@ -16,7 +16,7 @@ from engine.errors import BadImage, BadRequest
 from engine.messages import Pictures
 from engine.messages.encode import Photo, PhotoFacts
 from engine.messages.images import FileImage, PngImage
-from engine.photos import frame_photo, images_in, read_mask, read_painted
+from engine.photos import frame_photo, images_in, open_photo, read_mask, read_painted
 
 
 def framed(path: Path, size: int = 8, channels: int = 1, **how: object) -> tuple[np.ndarray, PhotoFacts]:
@@ -142,6 +142,50 @@ def test_cmyk_and_colour_profiles(tmp_path: Path) -> None:
     assert (framed(tmp_path / "bad.png", channels=3)[0] == colours()).all()
 
 
+def test_damaged_words_of_a_camera_do_not_spoil_the_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_image: Image.Image) -> Image.Image:
+        raise struct.error("unpack requires a buffer of 2 bytes")
+
+    Image.fromarray(colours()).save(tmp_path / "a.png")
+    monkeypatch.setattr("engine.photos.ImageOps.exif_transpose", broken)
+    picture, _ = framed(tmp_path / "a.png", 8, 3)
+    assert (picture == colours()).all()
+
+
+@pytest.mark.parametrize("error", [struct.error("short"), KeyError(7), ZeroDivisionError(), IndexError()])
+def test_whatever_a_reader_says_of_damage_is_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    Image.fromarray(colours()).save(tmp_path / "a.png")
+    monkeypatch.setattr("engine.photos.Image.open", broken)
+    with pytest.raises(BadImage, match="damaged"):
+        framed(tmp_path / "a.png")
+
+
+def test_colours_that_can_not_be_shown_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_image: Image.Image, *_mode: object) -> Image.Image:
+        raise ValueError("conversion from LAB to RGB not supported")
+
+    Image.new("LAB", (8, 8), (50, 20, 20)).save(tmp_path / "lab.tif")
+    monkeypatch.setattr("engine.photos.Image.Image.convert", broken)
+    with pytest.raises(BadImage, match=r"its colours .LAB. can't be shown"):
+        framed(tmp_path / "lab.tif")
+
+
+def test_all_of_a_photo_is_upright_and_opaque(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (20, 10), (255, 255, 255, 0))
+    image.save(tmp_path / "a.png")
+    flat, kind, notes = open_photo(Photo(FileImage(str(tmp_path / "a.png"))))
+    assert (flat.mode, flat.size, kind) == ("RGB", (20, 10), "PNG, RGBA")
+    assert flat.getpixel((0, 0)) == (0, 0, 0)
+    assert notes == ("transparent parts filled with the background",)
+
+
 def test_of_an_animation_the_first_frame(tmp_path: Path) -> None:
     frames = [Image.new("L", (8, 8), level) for level in (40, 80, 120)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
@@ -232,6 +276,8 @@ def test_masks(tmp_path: Path) -> None:
     with pytest.raises(BadImage, match="8 x 8; the picture is 16 x 16") as caught:
         read_mask(png(Image.fromarray(mask)), 16)
     assert caught.value.field == "mask"
+    with pytest.raises(BadImage, match="mask is 5000 x 5000"):
+        read_mask(PngImage(_png_of_size(5000, 5000)), 16)  # whose pixels are not even there
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -132,6 +132,16 @@ def test_a_new_head_leaves_other_solvers_standing(tmp_path: Path) -> None:
     assert again.get(again.key(ddim, 100)) is None
 
 
+def test_two_benches_at_once_keep_the_cells_of_both(tmp_path: Path) -> None:
+    path = tmp_path / "cells.json"
+    one, other = Cells(path, WEIGHTS, resume=True), Cells(path, WEIGHTS, resume=True)
+    ddim, genie = Setting("ddim", 5, 10), Setting("genie", 5, 10)
+    one.put(one.key(ddim, 100), {"feature_distance": 1.0})
+    other.put(other.key(genie, 100), {"feature_distance": 2.0})
+    later = Cells(path, WEIGHTS, resume=True)
+    assert all(later.get(later.key(setting, 100)) is not None for setting in (ddim, genie))
+
+
 def test_own_best_takes_the_best_of_the_sweep(tmp_path: Path) -> None:
     cells = Cells(tmp_path / "cells.json", WEIGHTS, resume=True)
     bench = Bench.__new__(Bench)

@@ -380,7 +380,7 @@ def test_a_mask_of_another_size_is_refused_and_the_mask_stays(
     open_one(qtbot, edits, photo(tmp_path / "shoe.png"))
     edits.pending.set_tool("mask")
     edits.pending.mask.fill()
-    assert "9 × 9" in edits.import_mask(photo(tmp_path / "m.png", (9, 9)))
+    assert "9 x 9" in edits.import_mask(photo(tmp_path / "m.png", (9, 9)))
     assert edits.pending.mask.share == 1
     assert edits.export_mask(tmp_path / "out.png")
     edits.pending.mask.clear()
@@ -515,15 +515,16 @@ def test_the_session_is_back_after_a_restart_and_its_file_opens_elsewhere(
     settle(qtbot, edits)
     edits.pending.keep()
     names = [node.name for node in edits.sessions.tree]
-    assert edits.export_bundle(tmp_path / "x.zip")
-    first.shutdown()
+    edits.export_bundle(tmp_path / "x.zip")
+    first.shutdown()  # which waits for the file
     second = start(tmp_path / "one" / "history.sqlite")
     assert [node.name for node in second.edits.sessions.tree] == names
     assert second.edits.current is not None
     assert second.edits.current.name == names[-1]
     second.shutdown()
     other = start(tmp_path / "two" / "history.sqlite")
-    assert other.edits.open_files([tmp_path / "x.zip"])
+    with qtbot.waitSignal(other.edits.sessions.opened, timeout=PATIENCE):
+        assert other.edits.open_files([tmp_path / "x.zip"])
     assert [node.name for node in other.edits.sessions.tree] == names
     other.edits.pending.set_tool("vary")
     settle(qtbot, other.edits)

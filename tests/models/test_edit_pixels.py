@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.models.edit.brush import Brush, BrushLayer, MaskLayer, coverage, feathered
-from app.models.edit.crop import Crop, CropModel, cropped, middle
+from app.models.edit.crop import Crop, CropModel, cropped, halved, middle
 from app.models.edit.noise import latent_picture
 from engine.messages import Pictures
 
@@ -37,6 +37,18 @@ def test_reducing_by_a_whole_number_is_the_mean_of_each_block() -> None:
     blocks = np.asarray(image, np.float64).reshape(4, 4, 4, 4).mean(axis=(1, 3))
     got = np.frombuffer(picture.data, np.uint8).reshape(4, 4)
     assert np.abs(got - blocks).max() <= 1
+
+
+@pytest.mark.parametrize("crop", [Crop(101, 37, 1300), Crop(0, 0, 1999), Crop(60, 3, 90), Crop(whole=True)])
+@pytest.mark.parametrize("size", [(2301, 1999), (3000, 2048)])
+def test_a_large_square_cut_from_the_halves_is_the_mean_all_the_same(
+    crop: Crop, size: tuple[int, int]
+) -> None:
+    image = Image.effect_noise(size, 60).resize((150, 120)).resize(size, Image.Resampling.BICUBIC)
+    quick = cropped(image, crop, 8, 1, halved(image))
+    slow = cropped(image, crop, 8, 1)
+    apart = np.abs(np.frombuffer(quick.data, np.uint8).astype(int) - np.frombuffer(slow.data, np.uint8))
+    assert apart.max() <= (1 if not crop.whole else 4), "a margin begins at a whole pixel of the half"
 
 
 def test_whole_puts_the_picture_in_a_square_of_its_border_colour() -> None:
@@ -113,6 +125,17 @@ def test_a_soft_brush_falls_off_evenly() -> None:
     row = coverage((1, 21), 0.5, 0.5, Brush(size=20, hardness=0))[0]
     assert (np.diff(row) <= 0).all()
     assert row[5] == pytest.approx((10.5 - 5) / 10)
+
+
+def test_a_straight_stroke_is_a_touch_at_every_place_of_it() -> None:
+    shape, brush = (24, 24), Brush(5, 0.4)
+    (x0, y0), (x1, y1) = (4.0, 5.0), (18.5, 14.0)
+    touches = [
+        coverage(shape, x0 + (x1 - x0) * t, y0 + (y1 - y0) * t, brush) for t in np.linspace(0, 1, 2001)
+    ]
+    stroke = coverage(shape, x1, y1, brush, (x0, y0))
+    assert np.abs(stroke - np.max(touches, axis=0)).max() < 1e-2
+    assert (coverage(shape, 4, 5, brush, (4, 5)) == coverage(shape, 4, 5, brush)).all()
 
 
 def test_going_over_a_place_twice_in_a_stroke_paints_it_once(qapp: object) -> None:
@@ -206,6 +229,17 @@ def test_a_latent_is_shown_from_minus_three_to_three() -> None:
     assert picture.data == bytes((0, 128, 255, 255))
 
 
-@pytest.mark.parametrize("data", [b"", b"\x05\0\0\0\0\0\0\0{}", latent_file(np.zeros((2, 2, 2)))])
+HUGE = b'{"z": {"dtype": "F64", "shape": [1, %d, 1], "data_offsets": [0, 8]}}' % 10**40
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x05\0\0\0\0\0\0\0{}",
+        latent_file(np.zeros((2, 2, 2))),
+        struct.pack("<Q", len(HUGE)) + HUGE + bytes(8),
+    ],
+)
 def test_what_is_no_latent_of_a_picture_is_not_shown(data: bytes) -> None:
     assert latent_picture(data) is None

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.tour import inspection
@@ -153,6 +153,31 @@ def test_original_round_trip_and_difference_stand_beside_the_report(
     assert room.stage.readout.text().startswith("3, 4:  180")
 
 
+def test_an_exact_encode_tells_of_every_step_and_its_latent_can_be_saved(
+    qtbot: QtBot, window: MainWindow, room: EditRoom, tmp_path: Path
+) -> None:
+    qtbot.mouseClick(room.panel.how.buttons["exact"], Qt.MouseButton.LeftButton)
+    encode(qtbot, window, photo(tmp_path / "a.png"))
+    card = room.report.card
+    qtbot.mouseClick(card.fold, Qt.MouseButton.LeftButton)
+    told = [label.accessibleName() for label in card.table.findChildren(QLabel)]
+    assert "Step 1: 0.2, 5" in told
+    assert "Step 10: 0.2, 5" in told
+    assert is_well_made()
+    node = room.edits.current
+    assert node is not None
+    menu = room.sessions.tree.menu(node)
+    saving = next(action for action in menu.actions() if action.text() == "Save the latent…")
+    assert saving.isEnabled()
+    with qtbot.waitSignal(room.sessions.tree.latent_wanted, timeout=PATIENCE_MS):
+        saving.trigger()
+    dialog = room.sessions.findChild(QFileDialog)
+    assert dialog is not None
+    dialog.fileSelected.emit(str(tmp_path / "a.safetensors"))
+    dialog.close()
+    assert (tmp_path / "a.safetensors").is_file()
+
+
 def test_ctrl_v_takes_a_picture_and_a_file(
     qtbot: QtBot, window: MainWindow, room: EditRoom, tmp_path: Path
 ) -> None:
@@ -293,7 +318,7 @@ def test_a_mask_is_painted_and_ctrl_z_takes_the_stroke_back(
     qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert room.edits.pending.mask.empty
     page.import_file(str(photo(tmp_path / "m.png", size=(9, 9))))
-    assert "9 × 9" in page.problem.text()
+    assert "9 x 9" in page.problem.text()
 
 
 def test_variations_are_chosen_and_esc_leaves(

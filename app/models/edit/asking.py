@@ -10,6 +10,7 @@ from app.models.settings import GenerateSettings
 from engine.errors import BadRequest
 from engine.messages import FileLatent, Pictures, PngImage
 from engine.messages.edit import (
+    CLASS_GUIDANCE,
     AttributeEdit,
     BlendEdit,
     ClassEdit,
@@ -24,6 +25,7 @@ from engine.messages.encode import EXACT_SOLVERS, Photo
 __all__ = [
     "DRAFT_STEPS",
     "FARTHEST",
+    "PULLED",
     "STRIP",
     "TOOLS",
     "Asked",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 TOOLS = ("class", "blend", "vary", "mask", "attribute", "paint")
+PULLED = ("class", "mask", "paint")  # that draw something of a class, which a little guidance helps them to
 DRAFT_STEPS = 5
 FARTHEST = 3.0  # of an attribute: how far along its direction the strip goes
 STRIP = (0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)  # strengths; 0 is the picture itself
@@ -45,6 +48,7 @@ class Asked:
 
     strength: float = 0.6
     to: int | None = None  # class, mask: what it becomes
+    pull: float = CLASS_GUIDANCE  # class, mask, paint: the guidance of the way down
     fresh: bool = False  # mask: from noise, instead of by way of the flow
     seed: int = 0  # vary: the first; mask: that of the noise
     count: int = 4  # vary: how many at once
@@ -76,6 +80,8 @@ def request_for(
     """The request for `tool` on an edit of the tree; a `BadRequest` names the control to use first."""
     label = _label(node)
     solver = settings.solver
+    info = settings.model_info
+    pulled = tool in PULLED and (info is None or info.null_label)
     if exact and solver not in EXACT_SOLVERS:
         exact = False
     return EditRequest(
@@ -83,7 +89,7 @@ def request_for(
         solver=solver,
         steps=min(settings.steps, DRAFT_STEPS) if draft else settings.steps,
         spacing=settings.spacing,
-        guidance=settings.guidance,
+        guidance=asked.pull if pulled else settings.guidance,
         t_end=settings.t_end,
         device=settings.device,
         precision=settings.precision,

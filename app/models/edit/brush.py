@@ -30,15 +30,23 @@ class Brush:
     hardness: float = 0.8
 
 
-def coverage(shape: tuple[int, int], x: float, y: float, brush: Brush) -> NDArray[np.float64]:
+def coverage(
+    shape: tuple[int, int], x: float, y: float, brush: Brush, start: tuple[float, float] | None = None
+) -> NDArray[np.float64]:
     """How much of each pixel one touch of the brush at (x, y) covers, (H, W) from 0 to 1.
 
-    1 up to `hardness` of the radius, then falling to 0; the edge is never sharper than a pixel.
+    With a `start`, a straight stroke from there. 1 up to `hardness` of the radius, then falling to 0; the edge is never sharper than a pixel.
     """
     height, width = shape
     across = np.arange(width) + 0.5 - x
     down = np.arange(height) + 0.5 - y
-    distance = np.hypot(down[:, None], across[None, :])
+    if start is not None and start != (x, y):
+        back = (start[0] - x, start[1] - y)
+        along = (across[None, :] * back[0] + down[:, None] * back[1]) / (back[0] ** 2 + back[1] ** 2)
+        along = along.clip(0.0, 1.0)
+        distance = np.hypot(down[:, None] - along * back[1], across[None, :] - along * back[0])
+    else:
+        distance = np.hypot(down[:, None], across[None, :])
     radius = max(brush.size / 2, 0.5)
     fall = max(radius * (1.0 - brush.hardness), 1.0)
     covered: NDArray[np.float64] = np.clip((radius + 0.5 - distance) / fall, 0.0, 1.0)
@@ -162,11 +170,7 @@ class BrushLayer(QObject):
         """The brush goes on in a straight line."""
         if self._base is None:
             return
-        x0, y0 = self._last
-        way = math.hypot(x - x0, y - y0)
-        touches = max(1, math.ceil(way / max(0.5, self._brush.size / 8)))
-        for i in range(1, touches + 1):
-            self._touch(x0 + (x - x0) * i / touches, y0 + (y - y0) * i / touches)
+        self._touch(x, y, self._last)
         self._last = (x, y)
         self._show()
 
@@ -197,8 +201,8 @@ class BrushLayer(QObject):
 
     # --- inside
 
-    def _touch(self, x: float, y: float) -> None:
-        here = coverage((self.height, self.width), x, y, self._brush)
+    def _touch(self, x: float, y: float, start: tuple[float, float] | None = None) -> None:
+        here = coverage((self.height, self.width), x, y, self._brush, start)
         np.maximum(self._covered, here, out=self._covered)
 
     def _show(self) -> None:

@@ -8,6 +8,7 @@ and the tree must be one.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import zipfile
@@ -18,7 +19,7 @@ from typing import Any
 from app.models.edit.tree import EditNode, EditTree, fresh_id
 from app.store.edits import EditFiles, is_file_name
 from app.store.encoding import decode_png
-from engine.errors import BadImage
+from engine.errors import BadImage, EngineError
 from engine.files import write_atomically
 from engine.messages import request_from_json
 
@@ -88,8 +89,12 @@ def read_bundle(path: Path, files: EditFiles) -> Bundle:
         ) from error
     except OSError as error:
         raise BadImage(f"Couldn't read {path}: {error.strerror or error}.", field="bundle") from error
-    except (NotImplementedError, RuntimeError, EOFError) as error:  # encrypted, or packed in another way
+    except EngineError:
+        raise
+    except (NotImplementedError, RuntimeError) as error:  # encrypted, or packed in another way
         raise BadImage(f"Couldn't read {path}: {error}.", field="bundle") from error
+    except Exception as error:  # those that unpack have errors of their own
+        raise BadImage(f"{path} is damaged: it can't be unpacked ({error}).", field="bundle") from error
 
 
 def _read(path: Path, archive: zipfile.ZipFile, files: EditFiles) -> Bundle:
@@ -117,9 +122,10 @@ def _read(path: Path, archive: zipfile.ZipFile, files: EditFiles) -> Bundle:
     for node in nodes:
         tree.add(node)
     needed = sorted({file for node in nodes for file in node.files.values()})
-    contents = {file: _checked(path, archive, names, file) for file in needed}
-    for file, data in contents.items():  # only now that all of it is right
-        files.put(data, file.rpartition(".")[2])
+    for file in needed:
+        _checked(path, archive, names, file)
+    for file in needed:  # only now that all of it is right; one at a time, as they may be large
+        files.put(_checked(path, archive, names, file), file.rpartition(".")[2])
     fresh = {node.id: fresh_id() for node in nodes}
     name, model, current = (str(listing.get(key) or "")[:120] for key in ("name", "model", "current"))
     return Bundle(
@@ -171,11 +177,16 @@ def _checked(path: Path, archive: zipfile.ZipFile, names: set[str], file: str) -
     if hashlib.sha256(data).hexdigest() != file.partition(".")[0]:
         raise BadImage(f"{path} is damaged: {_place(file)} is not what it was.", field="bundle")
     if file.endswith("png"):
+        from PIL import Image
+
         try:
-            picture = decode_png(data)
+            with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+                widest = max(image.size)  # of its header: unpacked it may be larger than any memory
+            if widest <= _WIDEST:
+                decode_png(data)
         except Exception as error:  # Pillow has many words for it
             raise BadImage(f"{path} is damaged: {_place(file)} is no picture.", field="bundle") from error
-        if max(picture.width, picture.height) > _WIDEST:
+        if widest > _WIDEST:
             raise BadImage(f"{path} holds a picture larger than any edit's.", field="bundle")
     elif not _is_safetensors(data):
         raise BadImage(f"{path} is damaged: {_place(file)} is no latent.", field="bundle")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,11 @@ from engine.messages import Pictures
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Crop", "CropModel", "cropped", "middle"]
+__all__ = ["Crop", "CropModel", "cropped", "halved", "middle", "reduced"]
 
 _SHOWN = 1024  # px; a larger picture is shown reduced, and cut from the original
+_WHOLE = 4096  # px a side of the square that a whole picture is put into
+_FINE = 4  # px at least, of what is cut from, for each new one and each way
 
 
 @dataclass(frozen=True)
@@ -39,24 +42,45 @@ def middle(width: int, height: int) -> Crop:
     return Crop((width - side) // 2, (height - side) // 2, side)
 
 
-def cropped(image: Image.Image, crop: Crop, size: int, channels: int) -> Pictures:
+def halved(image: Image.Image) -> tuple[Image.Image, ...]:
+    """A picture, its half, its quarter and so on: large squares are cut from small ones in no time."""
+    halves = [image]
+    while max(halves[-1].size) > _SHOWN:
+        halves.append(halves[-1].reduce(2))
+    return tuple(halves)
+
+
+def cropped(
+    image: Image.Image, crop: Crop, size: int, channels: int, halves: Sequence[Image.Image] = ()
+) -> Pictures:
     """The exact pixels that are encoded: (size, size, channels).
 
     Reduced to the mean of what each new pixel covers, enlarged smoothly; of the model's size
-    already, untouched.
+    already, untouched. With `halves` (see `halved`) a large square is cut from the smallest that
+    still has some pixels for each new one: the mean of means.
     """
     from PIL import Image, ImageOps
 
+    side, times = (max(image.size) if crop.whole else crop.side), 1
+    for half in halves[1:]:
+        if side < 2 * times * _FINE * size:
+            break
+        image, times = half, 2 * times
     if crop.whole:
-        side = max(image.size)
-        source = Image.new(image.mode, (side, side), _border_colour(image))
-        source.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
-        box = (0, 0, side, side)
+        if max(image.size) > _WHOLE:  # the square of a long strip would be larger than any memory
+            scale = _WHOLE / max(image.size)
+            width, height = (max(1, round(length * scale)) for length in image.size)
+            image = image.resize((width, height), Image.Resampling.BOX)
+        whole = max(image.size)
+        source = Image.new(image.mode, (whole, whole), _border_colour(image))
+        source.paste(image, ((whole - image.width) // 2, (whole - image.height) // 2))
+        box: tuple[float, float, float, float] = (0, 0, whole, whole)
     else:
-        source, side = image, crop.side
-        box = (crop.left, crop.top, crop.left + side, crop.top + side)
+        source = image
+        right, bottom = crop.left + side, crop.top + side
+        box = (crop.left / times, crop.top / times, right / times, bottom / times)
     if side == size:
-        square = source.crop(box)
+        square = source.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
     else:
         kind = Image.Resampling.LANCZOS if side < size else Image.Resampling.BOX
         square = source.resize((size, size), kind, box=box)
@@ -86,8 +110,8 @@ def _border_colour(image: Image.Image) -> int | tuple[int, int, int]:
     return red, green, blue
 
 
-def _reduced(image: Image.Image) -> Pictures:
-    """At most `_SHOWN` pixels a side."""
+def reduced(image: Image.Image) -> Pictures:
+    """A picture as it is shown: at most 1024 pixels a side."""
     from engine.images import from_pil
 
     if max(image.size) > _SHOWN:
@@ -109,17 +133,18 @@ class CropModel(QObject):
         channels: int,
         notes: tuple[str, ...] = (),
         shown: Pictures | None = None,
+        halves: Sequence[Image.Image] = (),
         parent: QObject | None = None,
     ) -> None:
-        """`shown` is the picture as it is shown, where it was reduced already."""
+        """`shown` is the picture as it is shown, where it was reduced already; for `halves` see `cropped`."""
         super().__init__(parent)
         self.name = name
         self.notes = notes  # what was done to read it
         self.size, self.channels = size, channels
-        self._image = image
+        self._image, self._halves = image, halves
         self._crop = middle(image.width, image.height)
         self._result: Pictures | None = None
-        self.shown = shown or _reduced(image)
+        self.shown = shown or reduced(image)
 
     @property
     def width(self) -> int:
@@ -143,7 +168,7 @@ class CropModel(QObject):
     def pixels(self) -> Pictures:
         """Exactly what will be encoded."""
         if self._result is None:
-            self._result = cropped(self._image, self._crop, self.size, self.channels)
+            self._result = cropped(self._image, self._crop, self.size, self.channels, self._halves)
         return self._result
 
     def move_to(self, left: float, top: float) -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from app.failure import Failure
 from app.models.comparison import Difference, difference_of
+from app.models.edit.aside import Aside
 from app.models.edit.brush import BrushLayer
-from app.models.edit.bundle import read_bundle, write_bundle
+from app.models.edit.bundle import Bundle, read_bundle, write_bundle
 from app.models.edit.encoding import EncodeModel
 from app.models.edit.measuring import Directions, RoundTrips
 from app.models.edit.pending import PendingEdit
@@ -20,6 +22,7 @@ from app.models.edit.tree import EditNode
 from app.models.names import class_name
 from app.store.edits import EditStore
 from engine.errors import EngineError
+from engine.files import write_atomically
 from engine.messages import Catalogue, FileImage, Pictures
 from engine.messages.edit import Edited
 
@@ -43,7 +46,10 @@ class Edits(QObject):
         self._studio = studio
         self.settings = EditSettings(self)
         self.sessions = Sessions(EditStore(studio.store), self)
-        self.encode = EncodeModel(self.settings, studio.queue, self.sessions, studio.history, self)
+        self._aside = Aside(self)
+        self.encode = EncodeModel(
+            self.settings, studio.queue, self.sessions, studio.history, self._aside, self
+        )
         self.pending = PendingEdit(studio.host, self.settings, self.sessions, self)
         self.pending.class_name = self.class_name
         self.round_trips = RoundTrips(studio.queue, self.settings, self.sessions, self)
@@ -96,7 +102,8 @@ class Edits(QObject):
     def open_files(self, paths: Sequence[Path]) -> bool:
         """Pictures, a folder of them, or a file of edits."""
         if len(paths) == 1 and paths[0].suffix.casefold() == ".zip":
-            return self.import_bundle(paths[0])
+            self.import_bundle(paths[0])
+            return True
         return self.encode.open_files(paths)
 
     def open_example(self) -> bool:
@@ -176,27 +183,50 @@ class Edits(QObject):
         self.notice.emit(f"Saved {path.name}.", "good", None)
         return True
 
-    def export_bundle(self, path: Path) -> bool:
-        sessions = self.sessions
+    def save_latent(self, node: EditNode, path: Path) -> bool:
+        """Write the latent of an encoded picture as a safetensors file, as `genie decode` takes it."""
+        name = node.files.get("latent")
+        if name is None:
+            return False
         try:
-            write_bundle(path, sessions.name, sessions.model, sessions.tree, sessions.files)
+            data = self.sessions.files.get(name)
+            write_atomically(path, lambda temporary: temporary.write_bytes(data))
         except EngineError as error:
             self.notice.emit(error.message, "bad", None)
             return False
-        self.notice.emit(
-            f"Saved {path.name}: pictures, latents and requests of {sessions.name}.", "good", None
-        )
+        self.notice.emit(f"Saved {path.name}.", "good", None)
         return True
 
-    def import_bundle(self, path: Path) -> bool:
-        """Open a file of edits as a session of its own; the open one stays as it is if it can't be."""
-        try:
-            bundle = read_bundle(path, self.sessions.files)
-        except EngineError as error:
-            self.encode.refused.emit(error.message)
-            return False
-        self.sessions.create(bundle.name, bundle.model, bundle.nodes)
-        self.sessions.go_to(bundle.current)
+    def export_bundle(self, path: Path) -> None:
+        """Write the session as one file, off the window's thread; a notice says when it is there."""
+        sessions = self.sessions
+        name, model, tree, files = sessions.name, sessions.model, sessions.tree.copy(), sessions.files
+        self._aside.do(
+            lambda: write_bundle(path, name, model, tree, files),
+            lambda _none: self.notice.emit(
+                f"Saved {path.name}: pictures, latents and requests of {name}.", "good", None
+            ),
+            lambda failure: self.notice.emit(failure.message, "bad", None),
+        )
+
+    def import_bundle(self, path: Path) -> None:
+        """Open a file of edits as a session of its own; the open one stays as it is if it can't be.
+
+        It is read off the window's thread; `sessions.opened` says when it is there.
+        """
+        files = self.sessions.files
+        self._aside.do(lambda: read_bundle(path, files), self._show_bundle, self._refuse_bundle)
+
+    def _refuse_bundle(self, failure: Failure) -> None:
+        self.encode.refused.emit(failure.message)
+
+    def _show_bundle(self, bundle: Bundle) -> None:
+        shown = not self.encode.busy  # what is being encoded opens a session of its own
+        self.sessions.create(bundle.name, bundle.model, bundle.nodes, show=shown)
+        if shown:
+            self.sessions.go_to(bundle.current)
+        else:
+            self.notice.emit(f"{bundle.name} is in the list of sessions now.", "good", None)
         known = {info.name for info in self.settings.catalogue.models}
         if bundle.model not in known:
             self.notice.emit(
@@ -205,25 +235,17 @@ class Edits(QObject):
                 "care",
                 None,
             )
-        return True
 
     def import_mask(self, path: Path) -> str:
         """Take a picture file as the mask; why it can't be, or "". The mask then stays as it was."""
-        from engine.sources import read_image
+        from engine.photos import read_mask
 
         mask = self.pending.mask
         try:
-            image = read_image(FileImage(str(path))).convert("L")
+            levels = read_mask(FileImage(str(path)), mask.width)
         except EngineError as error:
             return error.message
-        if image.size != (mask.width, mask.height):
-            return (
-                f"{path.name} is {image.width} × {image.height}; a mask of this picture is "
-                f"{mask.width} × {mask.height}."
-            )
-        import numpy as np
-
-        mask.put(np.asarray(image, np.uint8)[:, :, None].copy())
+        mask.put((levels * 255).round().astype("uint8")[:, :, None])
         self.pending.settle()
         return ""
 
@@ -274,6 +296,7 @@ class Edits(QObject):
         """Before the store closes."""
         if not self._closed:
             self._closed = True
+            self._aside.close()
             self.encode.close()
             self.pending.reader.close()
             self._studio.session.set(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.failure import Failure
+from app.models.edit.aside import Aside
 from app.models.edit.crop import CropModel
 from app.models.edit.facts import facts_of_encode
 from app.models.edit.opening import Opened, PictureReader, pictures_in
@@ -17,6 +20,7 @@ from app.models.history import HistoryModel
 from app.models.progress import CanvasProgress
 from app.models.queue import Job, QueueModel
 from app.models.settings import GenerateSettings
+from app.store.edits import EditFiles
 from engine.errors import BadRequest, EngineError
 from engine.messages import FileImage, Loading, Notice, Pictures, PngImage, Progress
 from engine.messages.encode import EXACT_SOLVERS, Encoded, EncodeRequest, Encoding, Photo
@@ -25,6 +29,18 @@ __all__ = ["EncodeModel"]
 
 _SHOWN = 200  # pictures of a folder that become edits; all go to the history
 _REFUSED_NAMED = 3
+_AT_ONCE = 4  # pictures whose files are written without anybody noticing
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """An outcome on its way into the files: what it is called, and whether it is shown then."""
+
+    outcome: Encoding
+    name: str
+    single: bool
+    notes: tuple[str, ...] = ()  # of reading the file of a single one
+    shown: bool = True
 
 
 class EncodeModel(QObject):
@@ -47,9 +63,11 @@ class EncodeModel(QObject):
         queue: QueueModel,
         sessions: Sessions,
         history: HistoryModel,
+        aside: Aside,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
+        self._aside = aside
         self._settings = settings
         self._queue = queue
         self._sessions = sessions
@@ -135,6 +153,8 @@ class EncodeModel(QObject):
 
     def open_files(self, paths: Sequence[Path]) -> bool:
         """One picture goes to the crop, several (or a folder) are encoded as one job at once."""
+        if self._must_wait():
+            return False
         try:
             files = pictures_in(paths)
         except (EngineError, OSError) as error:
@@ -146,16 +166,31 @@ class EncodeModel(QObject):
             return True
         return self._encode_files(files)
 
-    def open_png(self, data: bytes, name: str, label: int | None = None) -> None:
-        """A picture that is no file of a person's: pasted, or of the history."""
+    def open_png(self, data: bytes | Callable[[], bytes], name: str, label: int | None = None) -> None:
+        """A picture that is no file of a person's: pasted, or of the history.
+
+        What gives its bytes is called off the window's thread.
+        """
+        if self._must_wait():
+            return
         self._label = label
         self._set_state("reading")
-        self.reader.read_png(data, name)
+        self.reader.read_png(data if callable(data) else lambda: data, name)
+
+    def _must_wait(self) -> bool:
+        """One encoding at a time: what came of the one before would not be seen."""
+        if not self.busy or self._state == "reading":
+            return False
+        self.notice.emit(
+            "A picture is being encoded. Wait until it is done, or stop it with Esc.", "care", None
+        )
+        return True
 
     def drop_crop(self) -> None:
         """The picture is not wanted after all."""
         self._crop = None
         if self._state == "reading":
+            self.reader.forget()
             self._set_state("")
 
     def encode(self) -> bool:
@@ -184,7 +219,10 @@ class EncodeModel(QObject):
         return True
 
     def stop(self) -> bool:
-        """Stop the job; False if there is none."""
+        """Stop the job, or the reading of a file; False if there is none."""
+        if self._state == "reading":
+            self.drop_crop()
+            return True
         job = self._queue.job(self._job) if self._job is not None else None
         if job is None or job.ended:
             return False
@@ -268,8 +306,8 @@ class EncodeModel(QObject):
             info.channels,
             opened.notes,
             opened.shown,
-            self,
-        )
+            opened.halves,
+        )  # without a parent: a large picture goes with the last who looks at it
         self.cropping.emit(self._crop)
 
     @Slot(object)
@@ -305,86 +343,146 @@ class EncodeModel(QObject):
 
     @Slot(object, object)
     def _on_cancelled(self, job: Job, outcome: Encoding | None) -> None:
-        if self._ours(job):
-            if outcome is not None and outcome.encoded:
-                self._take(outcome)
-            else:
-                self._end("stopped")
+        if not self._ours(job):
+            if isinstance(outcome, Encoding):
+                self.take_in(outcome)
+        elif outcome is not None and outcome.encoded:
+            self._take(outcome)
+        else:
+            self._end("stopped")
 
     @Slot(object, object)
     def _on_failed(self, job: Job, failure: Failure) -> None:
         if self._ours(job):
-            self._failure = failure
             self._settings.set_error(failure.field, failure.message)
-            self._end("failed")
+            self._fail(failure)
 
     def take_in(self, outcome: Encoding) -> None:
         """What a job has encoded that nobody waits for here: one left over from the last time."""
-        if outcome.encoded and not self.busy:
+        if not outcome.encoded:
+            return
+        shown = not self.busy
+        if shown:
             self._request, self._original = outcome.request, None
             self._names = tuple(Path(photo.name).name for photo in outcome.request.photos)
-            self._take(outcome)
+        single = outcome.request.count == 1
+        name = Path(outcome.request.photos[0].name).stem if single else _counted(outcome)
+        self._keep(_Taken(outcome, name, single, shown=shown))
 
     def _take(self, outcome: Encoding) -> None:
-        """What was encoded becomes a session; the round trips go to the history."""
-        self._end("")
+        """What was encoded becomes a session; the round trips of several go to the history."""
+        self._job = None
         if outcome.refused:
             self.notice.emit(_refusals(outcome), "care", None)
-        encoded = outcome.encoded
-        if not encoded:
-            self._failure = Failure(outcome.refused[0].message, "images", "bad-image")
-            self._set_state("failed")
-            return
-        try:
-            nodes = [self._node(outcome, item) for item in encoded[:_SHOWN]]
-        except EngineError as error:
-            self._failure = Failure.from_exception(error)
-            self._set_state("failed")
+        if not outcome.encoded:
+            self._fail(Failure(outcome.refused[0].message, "images", "bad-image"))
             return
         single = len(self._names) == 1
-        name = Path(self._names[0]).stem if single else f"{len(encoded):,} pictures"
-        self._sessions.create(name[:80] or "Picture", outcome.request.model, nodes)
-        if not single:
-            self._keep(outcome, encoded)
+        name = Path(self._names[0]).stem if single else _counted(outcome)
+        self._keep(_Taken(outcome, name, single, self._notes))
 
-    def _node(self, outcome: Encoding, item: Encoded) -> EditNode:
-        from engine.images import encode_png
+    def _keep(self, taken: _Taken) -> None:
+        """Write the files, many of them off the window's thread, and then the session."""
+        files = self._sessions.files
+        if len(taken.outcome.encoded) > _AT_ONCE:
+            if taken.shown:
+                self._set_state("encoding")
+            self._aside.do(
+                lambda: _nodes_of(taken, files),
+                lambda nodes: self._on_kept(taken, nodes),
+                lambda failure: self._on_not_kept(taken, failure),
+            )
+            return
+        try:
+            nodes = _nodes_of(taken, files)
+        except EngineError as error:
+            self._on_not_kept(taken, Failure.from_exception(error))
+        else:
+            self._on_kept(taken, nodes)
 
-        request, files = outcome.request, self._sessions.files
-        name = Path(self._names[0] if len(self._names) == 1 else item.name).stem
-        facts = facts_of_encode(item, request.exact, request.solver, request.steps, outcome.seconds)
-        if len(self._names) == 1:
-            facts["notes"] = [*self._notes, *facts["notes"]]
-        return EditNode(
-            fresh_id(),
-            None,
-            "picture",
-            name[:80] or "Picture",
-            {
-                "picture": files.put(encode_png(item.original), "png"),
-                "round_trip": files.put(encode_png(item.round_trip), "png"),
-                "latent": files.put(item.latent, "safetensors"),
-            },
-            None,
-            facts,
-        )
+    def _on_kept(self, taken: _Taken, nodes: list[EditNode]) -> None:
+        outcome, name = taken.outcome, taken.name[:80] or "Picture"
+        if taken.shown:
+            self._end("")
+        self._sessions.create(name, outcome.request.model, nodes, show=taken.shown)
+        if not taken.shown:
+            self.notice.emit(f"{name} is encoded, too: it is in the list of sessions.", "good", None)
+        if len(outcome.encoded) > _SHOWN:
+            self.notice.emit(
+                f"The first {_SHOWN} of {len(outcome.encoded):,} pictures can be edited here; the round trips "
+                "of all are in the history.",
+                "care",
+                None,
+            )
+        if not taken.single:
+            self._add_to_history(outcome)
 
-    def _keep(self, outcome: Encoding, encoded: Sequence[Encoded]) -> None:
-        """A folder's round trips, in the history."""
+    def _on_not_kept(self, taken: _Taken, failure: Failure) -> None:
+        if taken.shown:
+            self._fail(failure)
+        else:
+            self.notice.emit(failure.message, "bad", None)
+
+    def _fail(self, failure: Failure) -> None:
+        self._failure = failure
+        self._end("failed")
+
+    def _add_to_history(self, outcome: Encoding) -> None:
+        """The round trips of several pictures, each with the request for it."""
+        encoded = outcome.encoded
         first = encoded[0].round_trip
         data = b"".join(item.round_trip.data for item in encoded)
         pictures = Pictures(len(encoded), first.width, first.height, first.channels, data)
-        info = self._settings.model_info
-        self._history.add_pictures(
+        # Picture i of the history is photo i of its request: those that were refused are not in it.
+        rows = [row for row, item in enumerate(outcome.items) if isinstance(item, Encoded)]
+        request = dataclasses.replace(
             outcome.request,
+            photos=tuple(outcome.request.photos[row] for row in rows),
+            labels=tuple(outcome.request.labels[row] for row in rows),
+        )
+        models = self._settings.catalogue.models
+        self._history.add_pictures(
+            request,
             pictures,
             evaluations=encoded[0].evaluations,
             seconds=outcome.seconds,
             provenance=outcome.provenance,
             notices=outcome.notices,
-            label_names=info.classes if info is not None else (),
+            label_names=next((info.classes for info in models if info.name == request.model), ()),
             source=outcome,
         )
+
+
+def _nodes_of(taken: _Taken, files: EditFiles) -> list[EditNode]:
+    """The edits that begin a session, their files in place; in any thread."""
+    return [_node(taken, item, files) for item in taken.outcome.encoded[:_SHOWN]]
+
+
+def _node(taken: _Taken, item: Encoded, files: EditFiles) -> EditNode:
+    from engine.images import encode_png
+
+    request = taken.outcome.request
+    name = taken.name if taken.single else Path(item.name).stem
+    facts = facts_of_encode(item, request.exact, request.solver, request.steps, taken.outcome.seconds)
+    if taken.single:
+        facts["notes"] = [*taken.notes, *facts["notes"]]
+    return EditNode(
+        fresh_id(),
+        None,
+        "picture",
+        name[:80] or "Picture",
+        {
+            "picture": files.put(encode_png(item.original), "png"),
+            "round_trip": files.put(encode_png(item.round_trip), "png"),
+            "latent": files.put(item.latent, "safetensors"),
+        },
+        None,
+        facts,
+    )
+
+
+def _counted(outcome: Encoding) -> str:
+    return f"{len(outcome.encoded):,} pictures"
 
 
 def _refusals(outcome: Encoding) -> str:

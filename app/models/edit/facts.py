@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.messages.edit import Edited
 from engine.messages.encode import Encoded, Fidelity
 
-__all__ = ["facts_of_edit", "facts_of_encode", "facts_of_fidelity", "fidelity_words", "psnr_words", "rows_of"]
+__all__ = [
+    "facts_of_edit",
+    "facts_of_encode",
+    "facts_of_fidelity",
+    "fidelity_words",
+    "psnr_words",
+    "rows_of",
+    "sound_facts",
+]
+
+_NUMBERS = frozenset(
+    (
+        *("psnr", "ssim", "changed", "largest", "strength", "scale", "steps", "seconds", "evaluations"),
+        *("evaluations_back", "mean", "std", "kurtosis", "autocorrelation"),
+    )
+)
+_TEXTS = frozenset(("solver", "comes_back", "noise"))
+_LONGEST = 2000  # characters of a text, entries of a list
 
 
 def facts_of_encode(item: Encoded, exact: bool, solver: str, steps: int, seconds: float) -> dict[str, Any]:
@@ -107,3 +124,36 @@ def rows_of(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         if isinstance(value, (int, float)):
             rows.append((title, f"{value:+.3f}" if usual == 0.0 else f"{value:.3f}", tip))
     return rows
+
+
+def sound_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts from a file, without those that are of another kind than this program writes."""
+    return {key: value for key, value in facts.items() if isinstance(key, str) and _is_sound(key, value)}
+
+
+def _is_sound(key: str, value: object) -> bool:
+    if key in _NUMBERS:
+        return _is_number(value) or (key == "psnr" and value is None)
+    if key in _TEXTS:
+        return isinstance(value, str) and len(value) <= _LONGEST
+    if key == "label":
+        return value is None or (isinstance(value, int) and 0 <= value < 1_000_000)
+    if key == "notes":
+        return _is_list(value, lambda note: isinstance(note, str) and len(note) <= _LONGEST)
+    if key == "inverted":
+        return _is_list(value, lambda step: _is_list(step, _is_number) and len(step) == 5)
+    if key == "round_trips":
+        return isinstance(value, Mapping) and all(_is_list(p, _is_point) and p for p in value.values())
+    return True
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and -1e15 < value < 1e15  # and so neither infinite nor NaN
+
+
+def _is_list(value: Any, fits: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list | tuple) and len(value) <= _LONGEST and all(map(fits, value))
+
+
+def _is_point(point: Any) -> bool:
+    return _is_list(point, _is_number) and len(point) == 2

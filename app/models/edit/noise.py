@@ -27,7 +27,15 @@ def latent_picture(data: bytes) -> Pictures | None:
         start, end = entry["data_offsets"]
         values = np.frombuffer(data[8 + length + start : 8 + length + end], _KINDS[entry["dtype"]])
         z = values.reshape(channels, height, width)
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        StopIteration,
+        ArithmeticError,
+        RecursionError,
+    ):
         return None
     if channels not in (1, 3):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,6 @@ __all__ = ["PICTURE_SUFFIXES", "Opened", "PictureReader", "pictures_in"]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _MOST = 2000  # files of a folder
-_OF_THE_CROP = ("the square in", "brought from", "made grey")  # notes of a crop that is not the one chosen
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class Opened:
     failure: Failure | None = None
     notes: tuple[str, ...] = ()  # what was done to read it: "turned upright as the camera noted"
     shown: Pictures | None = None  # at most 1024 pixels a side
+    halves: tuple[Image.Image, ...] = ()  # of `image`, see `halved`
 
 
 def pictures_in(paths: Sequence[Path]) -> list[Path]:
@@ -83,9 +83,14 @@ class PictureReader(QObject):
     def read_file(self, path: Path) -> None:
         self._ask(FileImage(str(path)), path.name, path)
 
-    def read_png(self, data: bytes, name: str) -> None:
-        """A picture that is no file: pasted, or from the history."""
-        self._ask(PngImage(data), name, None)
+    def read_png(self, data: Callable[[], bytes], name: str) -> None:
+        """A picture that is no file: pasted, or from the history. `data` is called in the thread."""
+        self._ask(data, name, None)
+
+    def forget(self) -> None:
+        """What is being read is not wanted any more."""
+        self._asked += 1
+        self._busy = False
 
     def close(self) -> None:
         self._asked += 1
@@ -93,7 +98,7 @@ class PictureReader(QObject):
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
 
-    def _ask(self, source: FileImage | PngImage, name: str, path: Path | None) -> None:
+    def _ask(self, source: FileImage | Callable[[], bytes], name: str, path: Path | None) -> None:
         if self._executor is None:
             from concurrent.futures import ThreadPoolExecutor
 
@@ -114,18 +119,15 @@ class PictureReader(QObject):
             self.read.emit(opened)
 
 
-def _open(source: FileImage | PngImage, name: str, path: Path | None) -> Opened:
+def _open(source: FileImage | Callable[[], bytes], name: str, path: Path | None) -> Opened:
     try:
-        from engine.images import to_pil
+        from app.models.edit.crop import halved, reduced
         from engine.messages.encode import Photo
-        from engine.photos import frame_photo
-        from engine.sources import read_image
+        from engine.photos import open_photo
 
-        # It knows what was done and refuses in the most words; what it gives is at most so large.
-        _, whole, facts = frame_photo(Photo(source), 1, 3)
-        reduced = (whole.width, whole.height) != (facts.width, facts.height)
-        image = read_image(source) if reduced else to_pil(whole)
+        # Just as a picture of a folder is read, which nobody crops.
+        photo = Photo(source if isinstance(source, FileImage) else PngImage(source()))
+        image, _, notes = open_photo(photo)
+        return Opened(name, path, image, notes=notes, shown=reduced(image), halves=halved(image))
     except Exception as error:
         return Opened(name, path, failure=Failure.from_exception(error))
-    notes = tuple(note for note in facts.notes if not note.startswith(_OF_THE_CROP))
-    return Opened(name, path, image, notes=notes, shown=whole)

@@ -76,6 +76,7 @@ class PendingEdit(QObject):
         # (request, what was asked, whether it is final), the newest last: to know an answer by.
         self._sent: deque[tuple[EditRequest, Asked, bool]] = deque(maxlen=64)
         self._keep_then = False
+        self._painted_on = ""  # the edit whose picture the paint is on
         self._loading: float | None = None
         self._answered: deque[float] = deque(maxlen=64)
         host.live_progress.connect(self._on_progress)
@@ -145,6 +146,11 @@ class PendingEdit(QObject):
         return self._strip
 
     @property
+    def strip_current(self) -> bool:
+        """The strip is that of what the controls say, and not on its way yet."""
+        return self._strip is not None and self._strip.request is self._strip_asked
+
+    @property
     def drafts_per_second(self) -> float:
         """How quickly a drag was answered just now."""
         while self._answered and self._answered[-1] - self._answered[0] > _RATE_OVER:
@@ -208,7 +214,8 @@ class PendingEdit(QObject):
             self._fail(Failure(message, "other", "bad-image"))
             return
         image = opened.image
-        picture = cropped(image, middle(image.width, image.height), info.image_size, info.channels)
+        square = middle(image.width, image.height)
+        picture = cropped(image, square, info.image_size, info.channels, opened.halves)
         try:
             file = self._sessions.files.put(encode_png(picture), "png")
         except EngineError as error:
@@ -272,14 +279,17 @@ class PendingEdit(QObject):
         self._selected, self._keep_then = 0, False
         self._sent.clear()
         self._node = self._sessions.current
-        self._problem = None
+        self._problem, self._loading = None, None
         picture = self._sessions.picture(self._node) if self._node is not None else None
         if picture is not None and self._tool == "mask":
             blank = bytes(picture.width * picture.height)
             if (self.mask.width, self.mask.height) != (picture.width, picture.height):
                 self.mask.start(Pictures(1, picture.width, picture.height, 1, blank))
-        if picture is not None and self._tool == "paint":
-            self.paint.start(picture)
+        if picture is not None and self._node is not None and self._tool == "paint":
+            # Who leaves and comes back finds what was painted.
+            if self._painted_on != self._node.id or not self.paint.touched:
+                self.paint.start(picture)
+            self._painted_on = self._node.id
         if self._tool in ("class", "mask") and self._node is not None:
             label = self._node.facts.get("label")
             if self._tool == "mask" or self._asked.to in (None, label):
@@ -345,10 +355,11 @@ class PendingEdit(QObject):
             return
         request = dataclasses.replace(request, exact=False)
         key = (request.edit, request.steps, request.solver, request.guidance, request.label)
-        if key == self._strip_key:
-            return
+        if key == self._strip_key and self.strip_current:
+            return  # one that is only on its way was cut off by what has changed since
         self._strip_key, self._strip_asked = key, request
         self._host.live(STRIP_LANE, request, yields=True)
+        self.strip_changed.emit()  # the one on screen is of before now
 
     def _keep_now(self) -> None:
         outcome, node = self._outcome, self._node
@@ -362,6 +373,7 @@ class PendingEdit(QObject):
             self._fail(Failure.from_exception(error))
             return
         self._keep_then = False
+        self._painted_on = ""
         self._host.live_stop(STRIP_LANE)
         self._tool = ""
         self._begin()

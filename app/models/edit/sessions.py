@@ -22,7 +22,6 @@ __all__ = ["EditTreeRows", "Sessions"]
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
-_LISTED = 40
 
 
 class EditTreeRows(QAbstractListModel):
@@ -97,7 +96,7 @@ class Sessions(QObject):
         self.store = store
         self.rows = EditTreeRows(self)
         self.rows.rename = self.rename_edit
-        self.undo_list = UndoList(self)
+        self.undo_list = UndoList()
         self._id = ""
         self._name = ""
         self._model = ""
@@ -136,7 +135,7 @@ class Sessions(QObject):
     def listed(self) -> list[SessionRow]:
         """The sessions there are, the one changed last first."""
         try:
-            return self.store.sessions()[:_LISTED]
+            return self.store.sessions()
         except EngineError as error:
             self.notice.emit(error.message, "bad", None)
             return []
@@ -181,12 +180,15 @@ class Sessions(QObject):
 
     # --- sessions
 
-    def create(self, name: str, model: str, nodes: Sequence[EditNode]) -> str:
-        """A new session with these edits, which then is open."""
+    def create(self, name: str, model: str, nodes: Sequence[EditNode], *, show: bool = True) -> str:
+        """A new session with these edits, which then is open (unless it is only to be kept)."""
         id = fresh_id()
         with self._telling():
             rows = [EditRow(node.id, node.parent, node.name, node.to_data()) for node in nodes]
             self.store.add_session(id, name, model, rows, nodes[0].id)
+        if not show:
+            self.listed_changed.emit()
+            return id
         tree = EditTree()
         for node in nodes:
             tree.add(node)
@@ -304,20 +306,32 @@ class Sessions(QObject):
         """Into the trash with all that came of it, with undo."""
         if id not in self._tree:
             return
-        node, order = self._tree.node(id), self._tree.order
+        # Undo may be pressed in a message when another session is open by then.
+        session, tree = self._id, self._tree
+        node, order = tree.node(id), tree.order
         taken: list[EditNode] = []
 
         def gone() -> None:
-            taken[:] = self._tree.remove(id)
+            taken[:] = tree.remove(id)
             with self._telling():
                 self.store.delete_edits([n.id for n in taken])
-            self._changed()
+            show()
 
         def back() -> None:
-            self._tree.put_back(taken, order)
+            emptied = not len(tree)
+            tree.put_back(taken, order)
             with self._telling():
                 self.store.delete_edits([n.id for n in taken], deleted=False)
-            self._changed()
+                if emptied:  # the session went with its last edit
+                    self.store.delete_session(session, deleted=False)
+            show()
+            self.listed_changed.emit()
+
+        def show() -> None:
+            if tree is self._tree:
+                self._changed()
+            elif session == self._id:  # it was put away and opened again
+                self.open(session)
 
         gone()
         count = len(taken)
@@ -354,7 +368,7 @@ class Sessions(QObject):
     def _show(self, id: str, name: str, model: str, tree: EditTree) -> None:
         self._id, self._name, self._model, self._tree = id, name, model, tree
         self._pictures.clear()
-        self.undo_list = UndoList(self)
+        self.undo_list = UndoList()  # a message on screen may still hold the one before
         self.rows.show(tree)
         self.opened.emit()
         self.tree_changed.emit()

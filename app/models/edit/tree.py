@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from app.models.edit.facts import sound_facts
 from engine.errors import BadRequest
 
 __all__ = ["KINDS", "EditNode", "EditTree", "Row", "fresh_id"]
@@ -72,7 +73,7 @@ class EditNode:
         ):
             raise BadRequest(f"The edit {str(name)[:40]!r} is damaged: it is none of ours.")
         created = data.get("created")
-        return cls(id, parent, str(kind), name, dict(files), request, dict(facts), str(created or ""))
+        return cls(id, parent, str(kind), name, dict(files), request, sound_facts(facts), str(created or ""))
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,12 @@ class EditTree:
 
     def __contains__(self, id: object) -> bool:
         return id in self._nodes
+
+    def copy(self) -> EditTree:
+        """Another tree of the same nodes, which stays as it is."""
+        tree = EditTree()
+        tree._nodes, tree._current = dict(self._nodes), self._current
+        return tree
 
     def node(self, id: str) -> EditNode:
         return self._nodes[id]
@@ -188,14 +195,17 @@ class EditTree:
     def rows(self) -> list[Row]:
         """The tree as lines: a chain goes straight down, every further branch has a lane of its own."""
         rows: list[Row] = []
+        below: dict[str | None, list[EditNode]] = {}
+        for node in self._nodes.values():
+            below.setdefault(node.parent, []).append(node)
         # (node, lane, parent's lane, branch). The first child goes straight on in its parent's lane;
         # the branches stand between the two, each in a lane to the right.
         waiting: list[tuple[EditNode, int, int, bool]] = [
-            (root, 0, -1, False) for root in reversed(self.children(None))
+            (root, 0, -1, False) for root in reversed(below.get(None, []))
         ]
         while waiting:
             node, lane, parent_lane, branch = waiting.pop()
-            children = self.children(node.id)
+            children = below.get(node.id, [])
             passing = frozenset(start for _, _, start, _ in waiting if start >= 0)
             rows.append(Row(node, lane, parent_lane, branch, not children, passing))
             for number, child in enumerate(children):

@@ -23,6 +23,7 @@ from app.models.traverse.pictures import Thumbnailer
 from app.models.traverse.player import Player
 from app.models.traverse.quality import Quality
 from app.models.traverse.render import RenderModel
+from app.models.traverse.saving import LatentSaver
 from app.models.traverse.shelf import ShelfModel, point_of
 from app.models.traverse.spots import Spot, has_spots, spot_of_record, spots_from_mime
 from app.models.traverse.timeline import KEYS_MIME, TimelineModel
@@ -33,7 +34,7 @@ from engine.errors import EngineError
 from engine.messages import Label, Pictures, SeedLatent
 from engine.messages.walks import Point, Walk
 
-__all__ = ["VIDEOS", "WALKS", "TraverseModel", "opens_here"]
+__all__ = ["VIDEOS", "WALKS", "KeptWalk", "TraverseModel", "opens_here"]
 
 WALKS = (".toml",)
 VIDEOS = (".mp4", ".webm", ".gif", ".apng", ".webp")
@@ -88,17 +89,19 @@ class TraverseModel(QObject):
         self.player = Player(self.timeline, self)
         self.render = RenderModel(host, queue, self.quality, self.timeline, self)
         self.film = FilmModel(self)
+        self.latents = LatentSaver(host, self.quality, self)
         self._stage = "pad"
         self._looked_at = False
         self._walk_wanted = False  # the film that is being opened is opened for its walk
         self._walk_id: int | None = None
+        self._ready_made: Walk | None = None  # as it came: nothing is lost with it
         self._folder: TemporaryDirectory[str] | None = None  # of pictures that were handed on
         self._closed = False
         self._restore()
         self._connect()
 
     def _connect(self) -> None:
-        for part in (self.shelf, self.pad, self.timeline, self.render):
+        for part in (self.shelf, self.pad, self.timeline, self.render, self.latents):
             part.notice.connect(self.notice)
         self.film.ready.connect(self._on_film_ready)
         self.film.failed.connect(self._on_film_failed)
@@ -110,10 +113,12 @@ class TraverseModel(QObject):
         self.timeline.playhead_changed.connect(self._show_walk)
         self.timeline.changed.connect(self._on_walk_changed)
         self.timeline.settled.connect(self._on_walk_settled)
+        self.drafts.state_changed.connect(self._hold_drafts)
         self.player.playing_changed.connect(self.drafts.set_playing)
         self.thumbnails.made.connect(self.timeline.set_thumbnail)
         self.thumbnails.made.connect(self._on_thumbnail)
         self.render.choices_changed.connect(self._remember)
+        self.render.state_changed.connect(self._remember)
         self.quality.changed.connect(self._remember)
 
     # --- the stage
@@ -144,6 +149,7 @@ class TraverseModel(QObject):
             if self.pad.pins and self.pad.picture is None:
                 self.pad.refine()
         else:
+            self.pad.release()
             self.pad.set_drifting(False)
             self.player.pause()
             self.film.pause()
@@ -155,7 +161,9 @@ class TraverseModel(QObject):
         moving = self.pad.moving
         self.drafts.set_held(not self._looked_at or moving)
         self.thumbnails.set_held(moving)
-        self.pace.set_held(not self._looked_at or moving)
+        # Drafts of what the playhead may come to go before the pace, which takes seconds.
+        drafting = self.drafts.state in ("drafting", "loading")
+        self.pace.set_held(not self._looked_at or moving or drafting)
 
     @Slot()
     def _show_pad(self) -> None:
@@ -215,8 +223,10 @@ class TraverseModel(QObject):
         return spots
 
     def accepts(self, mime: QMimeData | None) -> bool:
-        """Whether a drag may bring latents."""
-        return has_spots(mime)
+        """Whether a drag may bring latents; files of walks and videos are for the window."""
+        if mime is None or not has_spots(mime):
+            return False
+        return not any(opens_here(Path(url.toLocalFile())) for url in mime.urls() if url.isLocalFile())
 
     def drop_on_track(self, mime: QMimeData, index: int | None = None) -> bool:
         """Latents from anywhere become keyframes."""
@@ -274,12 +284,17 @@ class TraverseModel(QObject):
             first = self.label
             begin = first if isinstance(first, int) else 0
             labels = tuple((begin + i) % classes for i in range(min(count, classes)))
-        self.timeline.random_walk(self.model, count, fresh_seed() if seed is None else seed, labels)
+        model = self.model
+        self._make_room()
+        self.timeline.random_walk(model, count, fresh_seed() if seed is None else seed, labels)
+        self._ready_made = self.timeline.walk
         self.set_stage("walk")
 
     def noise_loop(self, seed: int | None = None) -> None:
         """A circle of noise with one class."""
+        self._make_room()
         self.timeline.noise_loop(self.model, fresh_seed() if seed is None else seed, self.label)
+        self._ready_made = self.timeline.walk
         self.set_stage("walk")
 
     @Slot(object)
@@ -310,9 +325,7 @@ class TraverseModel(QObject):
         self._open_film(path)
 
     def _open_film(self, path: Path) -> None:
-        if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="genie-traverse-")
-        self.film.open(path, self._shelf_store.folder or Path(self._folder.name))
+        self.film.open(path, self._shelf_store.folder or self.passing)
         self.set_stage("film")
 
     @Slot()
@@ -323,12 +336,11 @@ class TraverseModel(QObject):
         if self._walk_wanted and walk is not None:
             self._load(walk, path)
         elif self._walk_wanted:
-            self.notice.emit(
+            words = self.film.trouble or (
                 f"{path.name} carries no walk of ours, so it can be played here but not changed. Videos lose it "
-                "when they are edited, converted or sent by some programs.",
-                "care",
-                None,
+                "when they are edited, converted or sent by some programs."
             )
+            self.notice.emit(words, "care", None)
         else:
             self.film.play()
         self._walk_wanted = False
@@ -339,9 +351,9 @@ class TraverseModel(QObject):
 
     def _load(self, walk: Walk, path: Path) -> None:
         """Put a walk from a file on the track; the one that was there is kept."""
-        self.new_walk()
-        self.timeline.load_walk(walk, f"{walk.name or path.stem} opened from {path.name}.")
-        self.set_stage("walk")
+        if self.new_walk():
+            self.timeline.load_walk(walk, f"{walk.name or path.stem} opened from {path.name}.")
+            self.set_stage("walk")
 
     def open_walk_of_film(self) -> None:
         """Put the walk of the film on the track."""
@@ -357,22 +369,28 @@ class TraverseModel(QObject):
         from engine.walk_files import write_walk
 
         try:
-            write_walk(path, dataclasses.replace(walk, name=walk.name or path.stem))
+            named = dataclasses.replace(walk, name=walk.name or path.stem)
+            write_walk(path, named, self.quality.final(walk.model))
         except EngineError as error:
             self.notice.emit(error.message, "bad", None)
             return False
         self.notice.emit(f"Saved {path.name}.", "good", None)
         return True
 
+    @property
+    def passing(self) -> Path:
+        """A folder for files that are handed on and needed no longer than the program runs."""
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="genie-traverse-")
+        return Path(self._folder.name)
+
     def picture_file(self, picture: Pictures) -> Path | None:
         """A picture as a file, to be handed on; None (and why) if it can't be written."""
         from engine.images import encode_png
 
-        if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="genie-traverse-")
         here = self.here
         name = "".join(c if c.isalnum() else "-" for c in (here.name if here is not None else "picture"))
-        path = Path(self._folder.name) / f"{name.strip('-') or 'picture'}.png"
+        path = self.passing / f"{name.strip('-') or 'picture'}.png"
         try:
             path.write_bytes(encode_png(picture))
         except OSError as error:
@@ -395,18 +413,26 @@ class TraverseModel(QObject):
     def walk_id(self) -> int | None:
         return self._walk_id
 
-    def new_walk(self) -> None:
-        """Put the walk aside, where it is kept, and begin another."""
-        self._keep_walk()
+    def new_walk(self) -> bool:
+        """Put the walk aside, where it is kept, and begin another; False if it could not be kept."""
+        if not self._keep_walk():
+            return False
         if self.timeline.keys:
             self._walk_id = None
             self.timeline.from_dict({})
             self._remember()
             self.walks_changed.emit()
+        return True
+
+    def _make_room(self) -> None:
+        """Before a ready-made walk: one that was authored by hand is put aside, and has its own place."""
+        if self.timeline.keys and self.timeline.walk != self._ready_made and self._keep_walk():
+            self._walk_id = None
 
     def open_walk(self, walk_id: int) -> bool:
         """Go on with a walk that was put aside."""
-        self._keep_walk()
+        if not self._keep_walk():
+            return False
         try:
             data = self._shelf_store.walk(walk_id)
         except EngineError as error:
@@ -422,14 +448,16 @@ class TraverseModel(QObject):
         self.set_stage("walk")
         return True
 
-    def _keep_walk(self) -> None:
+    def _keep_walk(self) -> bool:
         if not self.timeline.keys and self._walk_id is None:
-            return
+            return True
         name = self.timeline.name or "Walk"
         try:
             self._walk_id = self._shelf_store.keep_walk(self._walk_id, name, self.timeline.to_dict())
         except EngineError as error:
             self.notice.emit(error.message, "bad", None)
+            return False
+        return True
 
     # --- what changes
 

@@ -114,8 +114,12 @@ class DraftFrames(QObject):
 
     @property
     def stride(self) -> int:
-        """Every so many frames are made ahead."""
-        return max(1, -(-self._timeline.total // _MOST))
+        """Every so many frames are made ahead: no more than there is room for, draft and in full."""
+        info = self._quality.info(self._timeline.model)
+        most = _MOST
+        if info is not None:
+            most = min(most, max(_BYTES // (3 * info.channels * info.image_size**2), 1))
+        return max(1, -(-self._timeline.total // most))
 
     # --- verbs
 

@@ -6,6 +6,7 @@ stepping back is at once.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal, Slot
 
 from app.failure import Failure
 from app.models.traverse.spots import Spot
-from engine.errors import EngineError
+from engine.errors import BadImage, EngineError
 from engine.messages import Pictures
 from engine.messages.walks import Walk
 from engine.walk import FramePlan, plan_frames
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FilmModel"]
 
-_AHEAD = 32  # frames read beyond the one that is shown
+_AHEAD = 32  # frames read beyond the one that is shown, fewer of a large video
 _KEPT_BYTES = 192 * 2**20
 _LEAST_MS = 8
 
@@ -49,11 +50,12 @@ class _Reader:
             self._wanted = (first, count)
             self._lock.notify()
 
-    def close(self) -> None:
+    def close(self, patience: float) -> None:
+        """End the thread; wait for it so many seconds at most."""
         with self._lock:
             self._closed = True
             self._lock.notify()
-        self._thread.join(5.0)
+        self._thread.join(patience)
 
     def _next(self) -> tuple[int, int] | None:
         with self._lock:
@@ -68,7 +70,8 @@ class _Reader:
             from engine.video_files import open_video
 
             reader = open_video(self._path)
-            self._owner._opened.emit(name, reader, self._walk())
+            walk, trouble = self._walk()
+            self._owner._opened.emit(name, reader, walk, trouble)
             frames: Iterator[Pictures] = iter(())
             at = -1  # the frame that comes next
             while (wanted := self._next()) is not None:
@@ -77,8 +80,10 @@ class _Reader:
                     frames, at = reader.frames(first), first
                 for frame in range(first, min(first + count, reader.count)):
                     picture = next(frames, None)
-                    if picture is None:
-                        return  # it is shorter than it says
+                    if picture is None:  # it is shorter than it says
+                        self._owner._short.emit(name, frame)
+                        at = -1
+                        break
                     at = frame + 1
                     self._owner._read.emit(name, frame, picture)
                     with self._lock:
@@ -87,14 +92,16 @@ class _Reader:
         except Exception as error:
             self._owner._broken.emit(name, Failure.from_exception(error))
 
-    def _walk(self) -> Walk | None:
-        """The walk the video carries; a damaged one is none."""
+    def _walk(self) -> tuple[Walk | None, str]:
+        """The walk the video carries, and where there is one that can't be used, why."""
         from engine.video_files import read_video_walk
 
         try:
-            return read_video_walk(self._path, self._folder).walk
-        except EngineError:
-            return None
+            return read_video_walk(self._path, self._folder).walk, ""
+        except BadImage:  # no video, which is said when it is played, or none of ours
+            return None, ""
+        except EngineError as error:
+            return None, error.message
 
 
 class FilmModel(QObject):
@@ -105,7 +112,9 @@ class FilmModel(QObject):
     frame_changed = Signal()  # which frame is shown, or its picture came
     playing_changed = Signal(bool)
     failed = Signal(object)  # Failure
-    _opened = Signal(str, object, object)  # path, VideoReader, Walk | None: from the reading thread
+    # From the reading thread: path, VideoReader, Walk | None, why there is no walk
+    _opened = Signal(str, object, object, str)
+    _short = Signal(str, int)  # path, how many frames there really are
     _read = Signal(str, int, object)  # path, frame, Pictures
     _broken = Signal(str, object)  # path, Failure
 
@@ -114,6 +123,7 @@ class FilmModel(QObject):
         self._path: Path | None = None
         self._info: VideoReader | None = None
         self._walk: Walk | None = None
+        self._trouble = ""
         self._plan: FramePlan | None = None
         self._reader: _Reader | None = None
         self._pictures: OrderedDict[int, Pictures] = OrderedDict()
@@ -129,6 +139,7 @@ class FilmModel(QObject):
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
         self._opened.connect(self._on_opened, Qt.ConnectionType.QueuedConnection)
+        self._short.connect(self._on_short, Qt.ConnectionType.QueuedConnection)
         self._read.connect(self._on_read, Qt.ConnectionType.QueuedConnection)
         self._broken.connect(self._on_broken, Qt.ConnectionType.QueuedConnection)
 
@@ -149,6 +160,11 @@ class FilmModel(QObject):
     @property
     def walk(self) -> Walk | None:
         return self._walk
+
+    @property
+    def trouble(self) -> str:
+        """Why the walk it carries can't be used; "" if it carries none, or a good one."""
+        return self._trouble
 
     @property
     def size(self) -> tuple[int, int]:
@@ -183,7 +199,7 @@ class FilmModel(QObject):
 
     def open(self, path: Path, folder: Path) -> None:
         """Open a video; `opened` follows, or `failed`. Latents it carries are put into `folder`."""
-        self.close()
+        self._let_go(0.02)  # the last one's thread may be deep in a frame: it is not waited for
         self._path = path
         self._frame, self._shown, self._failure = 0, None, None
         self._reader = _Reader(path, folder, self)
@@ -191,11 +207,15 @@ class FilmModel(QObject):
 
     def close(self) -> None:
         """Let go of the film."""
+        self._let_go(5.0)
+
+    def _let_go(self, patience: float) -> None:
         self.pause()
         if self._reader is not None:
-            self._reader.close()
+            self._reader.close(patience)
             self._reader = None
         self._path = self._info = self._walk = self._plan = None
+        self._trouble = ""
         self._pictures.clear()
         self._bytes, self._asked_from, self._asked_to = 0, 0, -1
 
@@ -250,29 +270,44 @@ class FilmModel(QObject):
             return
         self.seek(frame)
 
+    @property
+    def _ahead(self) -> int:
+        """How many frames are read ahead: a quarter of those that are kept at most."""
+        width, height = self.size
+        return min(max(_KEPT_BYTES // 4 // max(3 * width * height, 1), 1), _AHEAD)
+
     def _want(self) -> None:
         if self._reader is None:
             return
         missing = self._frame not in self._pictures
         outside = not self._asked_from <= self._frame <= self._asked_to
-        if (missing and outside) or (self._frame + _AHEAD // 2 > self._asked_to < self.total - 1):
+        ahead = self._ahead
+        if (missing and outside) or (self._frame + ahead // 2 > self._asked_to < self.total - 1):
             first = self._frame
             while first in self._pictures and first < self.total - 1:
                 first += 1
-            self._asked_from, self._asked_to = first, min(first + _AHEAD, self.total) - 1
-            self._reader.want(first, _AHEAD)
+            self._asked_from, self._asked_to = first, min(first + ahead, self.total) - 1
+            self._reader.want(first, ahead)
 
     # --- the reading thread
 
-    @Slot(str, object, object)
-    def _on_opened(self, path: str, info: VideoReader, walk: Walk | None) -> None:
+    @Slot(str, object, object, str)
+    def _on_opened(self, path: str, info: VideoReader, walk: Walk | None, trouble: str) -> None:
         if self._path is None or path != str(self._path):
             return
-        self._info, self._walk = info, walk
+        self._info, self._walk, self._trouble = info, walk, trouble
         self._plan = plan_frames(walk) if walk is not None else None
         self._want()
         self.ready.emit()
         self.opened.emit()
+
+    @Slot(str, int)
+    def _on_short(self, path: str, count: int) -> None:
+        if self._path is None or path != str(self._path) or self._info is None:
+            return
+        self._info = dataclasses.replace(self._info, count=max(count, 1))
+        self.opened.emit()
+        self.seek(self._frame)
 
     @Slot(str, int, object)
     def _on_read(self, path: str, frame: int, picture: Pictures) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.models.traverse.spots import Spot, source_words, spot_from_dict, spot_to_dict
+from engine.errors import EngineError
 from engine.messages import SeedLatent
 from engine.messages.walks import Easing, Keyframe, Pace, Walk
 
@@ -26,6 +28,9 @@ __all__ = [
     "merged",
     "moved_in_time",
     "respotted",
+    "same_points",
+    "same_way",
+    "state_from_dict",
 ]
 
 # What Undo calls a change of a keyframe, and of the walk.
@@ -156,6 +161,35 @@ def moved_in_time(
     if math.isfinite(most):
         moved[index] = dataclasses.replace(key, seconds=round(max(most - at, least), 4))
     return tuple(moved)
+
+
+def same_way(one: Walk, other: Walk) -> bool:
+    """Whether two walks go the same way, whatever they are called and however long they take.
+
+    How much the picture changes along the one is then how much it changes along the other.
+    """
+    return (one.model, one.path, one.loop) == (other.model, other.path, other.loop) and (
+        [keyframe.point for keyframe in one.keyframes] == [keyframe.point for keyframe in other.keyframes]
+    )
+
+
+def same_points(one: State, other: State) -> bool:
+    """The same of two states, which may be no walk yet."""
+    return (one.path, one.loop) == (other.path, other.loop) and [
+        (key.spot.model, key.spot.source, key.spot.label, key.spot.guidance) for key in one.keys
+    ] == [(key.spot.model, key.spot.source, key.spot.label, key.spot.guidance) for key in other.keys]
+
+
+def state_from_dict(data: Mapping[str, Any], keys: tuple[Key, ...]) -> State:
+    """A state of these keyframes with the settings in `data`; what can't be read is left out."""
+    state = State(keys)
+    for name in SETTINGS:
+        if type(data.get(name)) in (type(getattr(state, name)), int):
+            with contextlib.suppress(EngineError, TypeError):
+                changed = dataclasses.replace(state, **{name: data[name]})
+                check(changed)
+                state = changed
+    return state
 
 
 def check(state: State, pace: Pace = ()) -> Walk:

@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.engine_host import EngineHost
 from app.failure import Failure
+from app.models.traverse.keys import same_way
 from app.models.traverse.quality import Quality
 from app.models.traverse.timeline import TimelineModel
 from engine.messages import Outcome
@@ -61,7 +62,8 @@ class PaceMeter(QObject):
         if walk is None or not wanted or self._held or self._asked is not None:
             return
         if self._quality.usable(walk.model):
-            self._asked = PaceRequest(walk, self._quality.draft(walk.model))
+            # As the video will be made: in fewer steps a picture turns into another at another place.
+            self._asked = PaceRequest(walk, self._quality.final(walk.model))
             self._host.live(LANE, self._asked, yields=True)
             self.changed.emit()
 
@@ -73,6 +75,10 @@ class PaceMeter(QObject):
 
     @Slot()
     def _on_walk_changed(self) -> None:
+        walk = self._timeline.walk
+        asked = self._asked
+        if asked is not None and walk is not None and same_way(walk, asked.walk) and walk.constant_pace:
+            return  # another picture of a keyframe, another name, another time
         self._failure = None
         self._stop()
 

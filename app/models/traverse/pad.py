@@ -152,6 +152,9 @@ class PadModel(QObject):
         if pins == self._pins:
             return
         before, self._pins = self._pins, pins
+        if not pins and self.recording:  # of what was recorded nothing is left
+            self._recording = None
+            self.recording_changed.emit(False)
         if words:
             self._undo_list.add(words, lambda: self.set_pins(before), lambda: self.set_pins(pins))
         self.pins_changed.emit()
@@ -404,7 +407,10 @@ class PadModel(QObject):
 
     def _fail(self, failure: Failure) -> None:
         self._failure = failure
+        drifted = self.drifting
         self._drift.stop()
+        if drifted:
+            self.drifting_changed.emit(False)
         self._set_state("failed")
 
     @Slot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,27 @@ from app.models.queue import Job, QueueModel
 from app.models.traverse.quality import Quality
 from app.models.traverse.timeline import TimelineModel
 from engine.errors import BadRequest, EngineError
-from engine.messages import Loading, Notice, Outcome, Pictures, Progress, Upsampling
+from engine.messages import (
+    Loading,
+    Notice,
+    Outcome,
+    Pictures,
+    Progress,
+    Upsampling,
+    request_from_json,
+    request_to_json,
+)
 from engine.messages.traverse import RenderProgress, TraverseRequest, TraverseResult
 from engine.messages.videos import FORMATS, QUALITIES, expected_bytes
 
 __all__ = ["SCALES", "RenderChoices", "RenderModel"]
 
 SCALES = (1, 2, 4, 8, 16)
+
+
+def place_of(request: TraverseRequest) -> Path:
+    """The file or folder a render writes."""
+    return Path(request.out).expanduser().absolute()
 
 
 @dataclass(frozen=True)
@@ -69,6 +84,7 @@ class RenderModel(QObject):
         self._picture: Pictures | None = None
         self._result: TraverseResult | None = None
         self._failure: Failure | None = None
+        self._left_over = False
         host.preview_arrived.connect(self._on_preview)
         queue.job_added.connect(self._on_added)
         queue.job_started.connect(self._on_started)
@@ -100,6 +116,13 @@ class RenderModel(QObject):
         if suffix and name.casefold().endswith(suffix):
             name = name[: -len(suffix)]
         return Path(self._choices.folder or ".").expanduser() / f"{name}{suffix}"
+
+    @property
+    def begun(self) -> bool:
+        """Whether frames of an unfinished render wait where this one would go."""
+        from engine.journal import unfinished_folder
+
+        return unfinished_folder(self.path.absolute()).is_dir()
 
     @property
     def upsampler(self) -> str | None:
@@ -140,7 +163,12 @@ class RenderModel(QObject):
             raise BadRequest(f"The model {walk.model} is not here. Import it in Models first.", field="model")
         sampling = self._quality.final(walk.model)
         if self._choices.upsample and self.upsampler is not None:
-            sampling = dataclasses.replace(sampling, upsampling=Upsampling(self.upsampler))
+            large = self._quality.info(self.upsampler)
+            how = Upsampling(self.upsampler)
+            if large is not None:
+                solver = "genie" if large.has_head else "dpmpp-2m"
+                how = dataclasses.replace(how, solver=solver, spacing=large.spacing)
+            sampling = dataclasses.replace(sampling, upsampling=how)
         return TraverseRequest(
             walk, str(self.path), sampling, self._choices.format, self._choices.quality, self._choices.scale
         )
@@ -181,6 +209,13 @@ class RenderModel(QObject):
             self._job = None
             self._set_state("none")
 
+    def dismiss(self) -> None:
+        """Speak no more of the last render; what was kept of it stays where it is."""
+        if not self.busy:
+            self._request = self._result = self._failure = self._progress = self._picture = None
+            self._set_state("none")
+            self.picture_changed.emit()
+
     # --- state
 
     @property
@@ -194,6 +229,11 @@ class RenderModel(QObject):
     @property
     def can_resume(self) -> bool:
         return self._state in ("stopped", "failed") and self._request is not None
+
+    @property
+    def left_over(self) -> bool:
+        """What can be gone on with is of the last time the program ran."""
+        return self._left_over
 
     @property
     def rendered(self) -> TraverseRequest | None:
@@ -263,8 +303,11 @@ class RenderModel(QObject):
     @Slot(object, object)
     def _on_finished(self, job: Job, outcome: Outcome) -> None:
         if isinstance(outcome, TraverseResult) and job.id == self._job:
-            self._end(outcome, "done")
-            self.finished.emit(outcome.path)
+            if outcome.complete:
+                self._end(outcome, "done")
+                self.finished.emit(outcome.path)
+            else:  # the disk is full: what is done is kept, and it can be gone on with
+                self._end(outcome, "stopped")
 
     @Slot(object, object)
     def _on_cancelled(self, job: Job, outcome: Outcome | None) -> None:
@@ -285,6 +328,7 @@ class RenderModel(QObject):
         self._set_state(state)
 
     def _set_state(self, state: str) -> None:
+        self._left_over = self._left_over and state == "stopped"
         if state != self._state:
             self._state = state
             self.state_changed.emit(state)
@@ -292,11 +336,14 @@ class RenderModel(QObject):
     # --- the session
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self._choices)
+        """What is chosen, and the render that is not finished: after a crash it can be gone on with."""
+        left = self._request if self.busy or self.can_resume else None
+        return {**dataclasses.asdict(self._choices), "left": left and request_to_json(left)}
 
     def from_dict(self, data: object) -> None:
         if not isinstance(data, dict):
             return
+        self._take_up(data.get("left"))
         first = RenderChoices()
         same = {f.name: type(getattr(first, f.name)) for f in dataclasses.fields(first)}
         values: dict[str, Any] = {n: data[n] for n, kind in same.items() if type(data.get(n)) is kind}
@@ -304,3 +351,17 @@ class RenderModel(QObject):
         if kept.format in FORMATS and kept.quality in QUALITIES and kept.scale in SCALES:
             self._choices = kept
             self.choices_changed.emit()
+
+    def _take_up(self, text: object) -> None:
+        """Offer to go on with a render of the last time, if its frames are still there."""
+        if self._job is not None or not isinstance(text, str):
+            return
+        from engine.journal import unfinished_folder
+
+        with contextlib.suppress(EngineError, TypeError, ValueError):
+            request = request_from_json(text)
+            if isinstance(request, TraverseRequest) and unfinished_folder(place_of(request)).is_dir():
+                self._request = dataclasses.replace(request, fresh=False)
+                self._result = self._failure = self._progress = None
+                self._left_over = True
+                self._set_state("stopped")

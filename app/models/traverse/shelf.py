@@ -24,7 +24,7 @@ from PySide6.QtCore import (
 from app.failure import Failure
 from app.models.history import HistoryModel
 from app.models.names import class_name, model_title
-from app.models.traverse.pictures import Thumbnailer
+from app.models.traverse.pictures import Thumbnailer, thumbnail_of
 from app.models.traverse.quality import Quality
 from app.models.traverse.spots import (
     LATENTS_MIME,
@@ -41,7 +41,7 @@ from app.models.traverse.spots import (
 from app.models.undo import UndoList
 from app.store.shelf import ShelfStore
 from engine.errors import EngineError
-from engine.messages import MAX_SEED, Label, SeedLatent
+from engine.messages import MAX_SEED, Label, Pictures, SeedLatent
 from engine.messages.walks import Point
 
 __all__ = ["ShelfModel", "ShelfRole", "label_words", "point_of"]
@@ -241,7 +241,7 @@ class ShelfModel(QAbstractListModel):
         seeds: list[int] = []
         for part in text.replace(",", " ").split():
             first, dash, last = part.partition("-")
-            if not (first.isdecimal() and (last.isdecimal() or not dash)):
+            if len(part) > 40 or not (first.isdecimal() and (last.isdecimal() or not dash)):
                 self.notice.emit(f"{part[:40]!r} is no seed. Type whole numbers, or 100-115.", "care", None)
                 return []
             seeds += range(int(first), min(int(last or first), int(first) + 64) + 1)
@@ -262,6 +262,17 @@ class ShelfModel(QAbstractListModel):
         """From latent files, or pictures that carry their settings."""
         folder = self._store.folder
         return self._add_read([lambda path=path: spot_of_file(path, model, folder) for path in paths])  # type: ignore[misc]
+
+    def add_encoded(self, path: Path, model: str, name: str, picture: Pictures | None = None) -> list[int]:
+        """The latent of a picture that was encoded, from the file the encoding wrote."""
+
+        def read() -> Spot:
+            spot = spot_of_file(path, model, self._store.folder)
+            return dataclasses.replace(
+                spot, name=name[:200], thumbnail=b"" if picture is None else thumbnail_of(picture)
+            )
+
+        return self._add_read([read])
 
     def _add_read(self, reads: Sequence[Callable[[], Spot]]) -> list[int]:
         spots = []

@@ -18,7 +18,7 @@ from typing import Any
 from PySide6.QtCore import QByteArray, QMimeData, QUrl
 
 from app.models.history import RECORDS_MIME, HistoryModel
-from app.models.traverse.latent_files import keep_latent_file, read_facts
+from app.models.traverse.latent_files import holds_latent, keep_latent_file, read_facts
 from app.store.shelf import Spot, label_from_json, label_to_json
 from engine.errors import BadRequest, EngineError
 from engine.messages import (
@@ -33,6 +33,7 @@ from engine.messages import (
     source_from_dict,
     source_to_dict,
 )
+from engine.messages.walks import Point
 
 __all__ = [
     "LATENTS_MIME",
@@ -64,8 +65,16 @@ _FILES = (".safetensors", ".png", ".jpg", ".jpeg", ".webp")
 
 def short_id(spot: Spot) -> str:
     """Ten letters and digits that stand for a latent of a model, however it was come by."""
-    text = json.dumps([spot.model, source_to_dict(spot.source)], sort_keys=True)
+    text = json.dumps([spot.model, _without_places(source_to_dict(spot.source))], sort_keys=True)
     return base64.b32encode(hashlib.sha256(text.encode()).digest())[:10].decode("ascii").casefold()
+
+
+def _without_places(source: Any) -> Any:
+    """The same source, its files known by their content wherever they lie."""
+    if isinstance(source, dict):
+        known = "file" if source.get("sha256") else ""
+        return {key: _without_places(value) for key, value in source.items() if key != known}
+    return [_without_places(part) for part in source] if isinstance(source, list) else source
 
 
 def source_words(source: LatentSource) -> str:
@@ -133,16 +142,19 @@ def spot_from_dict(data: object) -> Spot:
     try:
         if not isinstance(data, dict) or not isinstance(data["model"], str) or not data["model"]:
             raise ValueError("no model")
+        label = label_from_json(json.dumps(data.get("label")))
+        # A point checks what comes from anywhere: weights that add up, a guidance that can be.
+        point = Point(source_from_dict(data["source"]), label, float(data.get("guidance", 0.0)))
         return Spot(
             data["model"],
-            source_from_dict(data["source"]),
-            label_from_json(json.dumps(data.get("label"))),
-            float(data.get("guidance", 0.0)),
+            point.latent,
+            point.label,
+            point.guidance,
             str(data.get("name", "")),
             tuple(map(str, data.get("tags", ()))),
             thumbnail=base64.b64decode(data.get("thumbnail", "")),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise BadRequest("This text is no latent of GENIE Studio.", field="latent") from error
 
 
@@ -165,7 +177,7 @@ def spots_from_text(text: str, known: Sequence[Spot] = (), model: str = "") -> l
             if packed:
                 try:
                     data = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise BadRequest(
                         f"The latent {short} was not copied whole. Copy it again.", field="latent"
                     ) from error
@@ -174,7 +186,7 @@ def spots_from_text(text: str, known: Sequence[Spot] = (), model: str = "") -> l
             line = short
         if line.casefold() in by_id:
             found.append(dataclasses.replace(by_id[line.casefold()], id=0))
-        elif line.isdecimal() and int(line) <= MAX_SEED and model:
+        elif line.isdecimal() and len(line) < 20 and int(line) <= MAX_SEED and model:
             found.append(Spot(model, SeedLatent(int(line)), name=f"Seed {line}"))
     return found
 
@@ -207,11 +219,7 @@ def is_latent(path: Path) -> bool:
     """Whether a file is a latent of ours; models have the same ending."""
     if path.suffix.casefold() != ".safetensors":
         return False
-    try:
-        read_facts(path)
-    except EngineError:
-        return False
-    return True
+    return holds_latent(path)
 
 
 def spot_of_file(path: Path, model: str = "", folder: Path | None = None) -> Spot:
@@ -288,7 +296,7 @@ def spots_from_mime(
         try:
             data = json.loads(bytes(mime.data(LATENTS_MIME).data()))
             return [spot_from_dict(one) for one in data[:_MOST]], []
-        except (ValueError, TypeError, BadRequest):
+        except (ValueError, TypeError, RecursionError, BadRequest):
             return [], ["The latents could not be read. Copy them again."]
     spots: list[Spot] = []
     troubles: list[str] = []

@@ -29,6 +29,9 @@ from app.models.traverse.keys import (
     merged,
     moved_in_time,
     respotted,
+    same_points,
+    same_way,
+    state_from_dict,
 )
 from app.models.traverse.shelf import point_of
 from app.models.traverse.spots import Spot, source_words, spots_to_mime
@@ -64,6 +67,7 @@ class TimelineModel(QObject):
         self._current: int | None = None
         self._frame = 0
         self._next_id = 1
+        self._walk_number = 0  # what was done in a walk that was put aside is not undone in another
         self._errors: dict[str, str] = {}
         self._settling = QTimer(self, singleShot=True, interval=_CHANGED_MS)
         self._settling.timeout.connect(self.settled)
@@ -427,7 +431,7 @@ class TimelineModel(QObject):
     def set_pace(self, walk: Walk) -> None:
         """How much the picture changes was measured for `walk`; of another walk it is of no use."""
         mine = self.walk
-        if mine is not None and dataclasses.replace(mine, pace=()) == dataclasses.replace(walk, pace=()):
+        if mine is not None and same_way(mine, walk):
             self._pace = walk.pace
             self._replan()
             self.changed.emit()
@@ -523,15 +527,9 @@ class TimelineModel(QObject):
                 key = dataclasses.replace(key_from_dict(one), id=self._new_id())
                 if not keys or key.spot.model == keys[0].spot.model:
                     keys.append(key)
-        state = State(tuple(keys))
-        for name in SETTINGS:
-            if type(data.get(name)) in (type(getattr(state, name)), int):
-                with contextlib.suppress(EngineError, TypeError):
-                    changed = dataclasses.replace(state, **{name: data[name]})
-                    check(changed)
-                    state = changed
         self._pace = ()
-        self._put(state)
+        self._walk_number += 1
+        self._put(state_from_dict(data, tuple(keys)))
         with contextlib.suppress(EngineError, TypeError, ValueError, LookupError):
             pace = tuple(tuple((float(s), float(d)) for s, d in way) for way in data.get("pace", ()))
             if pace and self.walk is not None:
@@ -552,22 +550,24 @@ class TimelineModel(QObject):
         if after == before:
             return True
         self._put(after)
+        number = self._walk_number
 
         def undo() -> None:
-            self._put(before if self._state == after else merged(self._state, before, after))
+            if number == self._walk_number:
+                self._put(before if self._state == after else merged(self._state, before, after))
 
-        change = self._undo_list.add(words, undo, lambda: self._put(after))
+        def redo() -> None:
+            if number == self._walk_number:
+                self._put(after)
+
+        change = self._undo_list.add(words, undo, redo)
         if tell:
             self.notice.emit(words, "info", change)
         return True
 
     def _put(self, state: State) -> None:
-        moved = [k.keyframe for k in state.keys] != [k.keyframe for k in self.keys] or (
-            state.path,
-            state.loop,
-        ) != (self.path, self.loop)
-        self._state = state
-        if moved:
+        before, self._state = self._state, state
+        if not same_points(state, before):
             self._pace = ()
         self._replan()
         ids = {key.id for key in state.keys}

@@ -162,8 +162,10 @@ def keeping_edits(guide: Guide) -> None:
     guide.close_notices()
     path: Path = guide.folder / "files" / "session.genie-edits.zip"
     edits.export_bundle(path)
+    guide.wait(path.exists, "the session is in its file")
     guide.close_notices()
     guide.window.take_files([path], path)
+    guide.wait(lambda: len(edits.sessions.listed()) == 2, "the file is opened")
     guide.state(
         "a session from one file",
         {

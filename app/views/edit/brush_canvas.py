@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QWidget
@@ -157,14 +158,11 @@ class BrushCanvas(FollowingView):
         """The mask in the accent's colour, as strong as it is."""
         levels = layer.soft() if self._soft else layer.pixels[:, :, 0]
         colour = theme.current().color("accent")
-        tinted = QImage(layer.width, layer.height, QImage.Format.Format_ARGB32)
-        shares = [round(255 * _TINT * level / 255) for level in range(256)]
-        red, green, blue = colour.red(), colour.green(), colour.blue()
-        rgb = red << 16 | green << 8 | blue
-        for y in range(layer.height):
-            for x, level in enumerate(levels[y].tolist()):
-                tinted.setPixel(x, y, shares[level] << 24 | rgb)
-        return tinted
+        rgb = colour.red() << 16 | colour.green() << 8 | colour.blue()
+        shares = np.rint(_TINT * np.arange(256)).astype(np.uint32)
+        data = (shares[levels] << 24 | rgb).astype(np.uint32).tobytes()
+        form = QImage.Format.Format_ARGB32
+        return QImage(data, layer.width, layer.height, 4 * layer.width, form).copy()
 
     def _paint_brush(self, painter: QPainter, layer: BrushLayer, rect: QRect) -> None:
         if self._at.x() < 0 or not (self.underMouse() or self.hasFocus()):

@@ -12,7 +12,7 @@ from app.models.edit.facts import fidelity_words, rows_of
 from app.models.edit.tree import EditNode
 from app.views import icons, theme, tokens
 from app.views.help import describe
-from app.views.words import seconds
+from app.views.words import counted, seconds
 
 __all__ = ["ReportCard"]
 
@@ -26,6 +26,7 @@ class _Verdict(QWidget):
         self._sign.setFixedSize(tokens.ICON, tokens.ICON + 2)
         self.words = QLabel()
         self.words.setWordWrap(True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.words.setAccessibleName(name)
         self._look = ("check", "good")
         row = QHBoxLayout(self)
@@ -54,11 +55,13 @@ class ReportCard(QWidget):
         self.title = QLabel()
         self.title.setProperty("role", "strong")
         self.title.setWordWrap(True)
+        self.title.setTextFormat(Qt.TextFormat.PlainText)  # a name may come from anywhere
         self.comes_back = _Verdict("How it comes back")
         self.noise = _Verdict("What its latent looks like")
         self.how = QLabel()
         self.how.setProperty("role", "caption")
         self.how.setWordWrap(True)
+        self.how.setTextFormat(Qt.TextFormat.PlainText)
         self.fold = QPushButton("Figures")
         self.fold.setCheckable(True)
         self.fold.setProperty("kind", "fold")
@@ -138,6 +141,13 @@ def _inverted(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
     if split:
         rows.append(("Split steps", str(split), "Steps that did not converge whole and were taken in parts."))
+    tip = "The error left, in levels of 255, and how often the network was asked; from noise to picture."
+    rows.append(("Step by step", "residual, evaluations", tip))
+    for number, (gamma, residual, spent, parts, solved) in enumerate(steps, 1):
+        how = f"{residual:.2g}, {spent:.0f}"
+        how += f", split in {parts:.0f}" if parts > 1 else ""
+        how += "" if solved else ", not solved"
+        rows.append((f"Step {number}", how, f"From noise level {gamma:.3g} down. {tip}"))
     return rows
 
 
@@ -150,6 +160,9 @@ def _how(node: EditNode, label: str, solver: str) -> str:
         parts.append(f"{solver} {facts['steps']}")
     if node.kind == "picture" and "exact" in facts:
         parts.append("exact" if facts["exact"] else "fast")
+    steps = facts.get("inverted")
+    if isinstance(steps, list) and (missed := sum(not step[4] for step in steps)):
+        parts.append(f"{counted(missed, 'step')} did not converge: the closest latent there is")
     if isinstance(facts.get("seconds"), (int, float)):
         parts.append(seconds(float(facts["seconds"])))
     if node.kind != "picture":

@@ -121,6 +121,7 @@ class SessionPanel(QWidget):
         self.tree.blend_wanted.connect(self._blend)
         self.tree.clicked.connect(lambda _index: edits.encode.dismiss())
         self.tree.save_wanted.connect(self.save_picture)
+        self.tree.latent_wanted.connect(self.save_latent)
         sessions.listed_changed.connect(self.refresh)
         sessions.opened.connect(self.refresh)
         sessions.tree_changed.connect(self.refresh)
@@ -165,12 +166,22 @@ class SessionPanel(QWidget):
 
     def save_picture(self, node: EditNode) -> None:
         """Ask where the picture of an edit should go."""
-        name = "".join(c if c.isalnum() or c in "-_ " else "-" for c in node.name).strip() or "picture"
+        name = _file_name(node.name) or "picture"
         dialog = QFileDialog(self, "Save the picture", f"{name}.png", "Pictures (*.png *.jpg *.webp)")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("png")
         dialog.fileSelected.connect(lambda file: self._edits.save_picture(node, Path(file)))
+        dialog.open()
+
+    def save_latent(self, node: EditNode) -> None:
+        """Ask where the latent of an encoded picture should go."""
+        name = _file_name(node.name) or "picture"
+        dialog = QFileDialog(self, "Save the latent", f"{name}.latent.safetensors", "Latents (*.safetensors)")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("safetensors")
+        dialog.fileSelected.connect(lambda file: self._edits.save_latent(node, Path(file)))
         dialog.open()
 
     def open_menu(self) -> None:
@@ -208,7 +219,7 @@ class SessionPanel(QWidget):
         dialog.open()
 
     def export(self) -> None:
-        name = "".join(c if c.isalnum() or c in "-_ " else "-" for c in self._edits.sessions.name).strip()
+        name = _file_name(self._edits.sessions.name)
         dialog = QFileDialog(self, "Export the session", f"{name or 'edits'}{BUNDLE_SUFFIX}", "Edits (*.zip)")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -222,3 +233,7 @@ class SessionPanel(QWidget):
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.fileSelected.connect(lambda file: self._edits.import_bundle(Path(file)))
         dialog.open()
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_ " else "-" for c in name).strip()

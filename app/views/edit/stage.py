@@ -341,7 +341,7 @@ class Stage(QWidget):
             images = [base] + [QImage()] * len(STRIP)
         else:
             images = [base] + [to_image(strip.pictures, i) for i in range(strip.pictures.count)]
-        self.strip.show_pictures(images, words, waiting=strip is None or not pending.final)
+        self.strip.show_pictures(images, words, waiting=not (pending.strip_current and pending.final))
         near = min(range(len(marks)), key=lambda i: abs(marks[i] - here))
         self.strip.select(near if abs(marks[near] - here) < 0.005 else -1)
 

@@ -10,7 +10,7 @@ from app.models.edit.edits import Edits
 from app.views import icons, theme, tokens
 from app.views.edit.plot_view import PlotView
 from app.views.help import describe
-from app.views.words import solver_title
+from app.views.words import breakable, solver_title
 
 __all__ = ["EmptyStage", "PlotPage"]
 
@@ -57,6 +57,7 @@ class EmptyStage(QWidget):
         self.refusal = QLabel()
         self.refusal.setProperty("role", "care")
         self.refusal.setWordWrap(True)
+        self.refusal.setTextFormat(Qt.TextFormat.PlainText)
         self.refusal.setMaximumWidth(440)
         self.refusal.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.refusal.setAccessibleName("Why it can't be opened")
@@ -89,7 +90,7 @@ class EmptyStage(QWidget):
         self._paint_sign()
 
     def refuse(self, words: str) -> None:
-        self.refusal.setText(words)
+        self.refusal.setText(breakable(words))
         self.refusal.setVisible(bool(words))
 
     def _paint_sign(self) -> None:

@@ -23,6 +23,7 @@ from app.views.edit.tools import TOOL_PAGES, MaskTool, PaintTool, ToolPage
 from app.views.fields import ChoiceRow, NumberRow, Segments
 from app.views.help import TERMS, describe
 from app.views.model_picker import ModelPicker
+from app.views.words import breakable
 
 __all__ = ["TOOLS", "ToolPanel"]
 
@@ -69,6 +70,7 @@ class ToolPanel(QWidget):
         self.refusal = QLabel()
         self.refusal.setProperty("role", "error")
         self.refusal.setWordWrap(True)
+        self.refusal.setTextFormat(Qt.TextFormat.PlainText)
         self.refusal.setAccessibleName("Why it can't be opened")
         self.refusal.hide()
         self.preset = PresetRow(settings)
@@ -212,7 +214,7 @@ class ToolPanel(QWidget):
 
     def refuse(self, words: str) -> None:
         """Why a picture can't be opened, below the button."""
-        self.refusal.setText(words)
+        self.refusal.setText(breakable(words))
         self.refusal.setVisible(bool(words))
 
     def _forget_refusal(self, state: str) -> None:

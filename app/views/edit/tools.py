@@ -68,6 +68,19 @@ class ToolPage(QWidget):
         choice.activated.connect(lambda _index: self.pending.set(to=choice.currentData()))
         return choice
 
+    def pull_param(self) -> Param:
+        """How hard it is drawn to the class: a draft while it is dragged."""
+        param = Param("Pull", TERMS["edit_pull"].short, 0, 8, 0.1, term="edit_pull")
+        param.dragged.connect(lambda value: self.pending.set(pull=value, settle=False))
+        param.settled.connect(lambda value: self.pending.set(pull=value))
+        return param
+
+    def fill_pull(self, param: Param) -> None:
+        """A model without an empty class can't be pulled."""
+        info = self.edits.settings.model_info
+        param.setVisible(info is None or info.null_label)
+        param.set_value(self.pending.asked.pull)
+
     def fill_classes(self, choice: Choice) -> None:
         info = self.edits.settings.model_info
         names = info.classes if info is not None else ()
@@ -87,11 +100,14 @@ class ClassTool(ToolPage):
     def __init__(self, edits: Edits) -> None:
         super().__init__(edits)
         self.choice = self.class_choice("What it becomes: encoded as what it is, decoded as this.")
+        self.pull = self.pull_param()
         self.column.addWidget(labelled("Becomes", self.choice))
+        self.column.addWidget(self.pull)
         self.column.addWidget(self.problem)
 
     def refresh(self) -> None:
         self.fill_classes(self.choice)
+        self.fill_pull(self.pull)
         info = self.edits.settings.model_info
         if info is not None and not info.classes:
             self.complain("This model has no classes to change between.")
@@ -255,7 +271,9 @@ class MaskTool(ToolPage):
                 button.clicked.connect(self.pending.settle)
             self.brush.buttons.addWidget(button)
         self.brush.buttons.addStretch(1)
+        self.pull = self.pull_param()
         self.column.addWidget(labelled("Inside", self.choice))
+        self.column.addWidget(self.pull)
         self.column.addWidget(self.fresh)
         self.column.addWidget(self.brush)
         self.column.addWidget(self.feather)
@@ -266,6 +284,7 @@ class MaskTool(ToolPage):
 
     def refresh(self) -> None:
         self.fill_classes(self.choice)
+        self.fill_pull(self.pull)
         self.fresh.blockSignals(True)
         self.fresh.setChecked(self.pending.asked.fresh)
         self.fresh.blockSignals(False)
@@ -382,13 +401,16 @@ class PaintTool(ToolPage):
         row.addWidget(self.other)
         self.brush = BrushControls(edits, edits.pending.paint, erases=False)
         self.brush.buttons.addStretch(1)
+        self.pull = self.pull_param()
         self.column.addWidget(labelled("Colour", both))
         self.column.addWidget(self.brush)
+        self.column.addWidget(self.pull)
         self.column.addWidget(self.problem)
         self.other.clicked.connect(self._choose)
 
     def refresh(self) -> None:
         self.swatches.set_grey(self.pending.paint.channels == 1)
+        self.fill_pull(self.pull)
 
     def colour(self, _erase: bool) -> tuple[int, ...]:
         """What a stroke paints, one level a channel."""

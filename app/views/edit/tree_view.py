@@ -167,6 +167,8 @@ class EditTreeView(QListView):
 
     blend_wanted = Signal(str)  # id
     save_wanted = Signal(object)  # EditNode
+    shelf_wanted = Signal(object)  # EditNode whose latent is to be put on the shelf
+    latent_wanted = Signal(object)  # EditNode whose latent should be saved
 
     def __init__(self, sessions: Sessions) -> None:
         super().__init__()
@@ -188,6 +190,7 @@ class EditTreeView(QListView):
         )
         self.customContextMenuRequested.connect(self._open_menu)
         self.selectionModel().currentChanged.connect(self._chosen)
+        sessions.opened.connect(self._images.clear)
         sessions.current_changed.connect(self._show_current)
         sessions.tree_changed.connect(self._show_current)
         theme.current().changed.connect(self.viewport().update)
@@ -237,6 +240,13 @@ class EditTreeView(QListView):
                 True,
             ),
             ("save", "Save the picture…", lambda: self.save_wanted.emit(node), True),
+            (
+                "star",
+                "Put its latent on the shelf",
+                lambda: self.shelf_wanted.emit(node),
+                sessions.latent_path(node) is not None,
+            ),
+            ("export", "Save the latent…", lambda: self.latent_wanted.emit(node), "latent" in node.files),
             ("trash", "Delete\tDel", lambda: sessions.delete_edit(node.id), True),
         ):
             action = menu.addAction(icons.icon(icon), title)

@@ -16,8 +16,8 @@ from app.views.fields import Choice, Segments, Switch, icon_button
 from app.views.help import describe
 from app.views.traverse.easing_editor import EasingEditor, cubic_of
 from app.views.traverse.render_card import RenderCard
-from app.views.traverse.rows import NumberField, Row, breakable, call_with
-from app.views.words import counted, seconds
+from app.views.traverse.rows import NumberField, Row, call_with
+from app.views.words import breakable, counted, seconds
 
 __all__ = ["KeyPanel"]
 

@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -214,6 +215,8 @@ class PadView(QWidget):
         count = len(self._pad.pins)
         if self._chosen is not None and self._chosen >= count:
             self._chosen = count - 1 if count else None
+        if self._dragged is not None and self._dragged >= count:
+            self._dragged = None
         self._describe()
         self.update()
 
@@ -335,6 +338,11 @@ class PadView(QWidget):
         if event.key() in _ARROWS and not event.isAutoRepeat() and not self._holding:
             self._pad.release()
         super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        if not self._holding:
+            self._pad.release()  # a key that was held down is let go elsewhere
+        super().focusOutEvent(event)
 
     # --- drops
 

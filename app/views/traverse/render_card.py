@@ -13,8 +13,7 @@ from app.views import icons, theme, tokens
 from app.views.fields import icon_button
 from app.views.help import describe
 from app.views.picture_images import to_image
-from app.views.traverse.rows import breakable
-from app.views.words import seconds
+from app.views.words import breakable, seconds
 
 __all__ = ["RenderCard", "bytes_words"]
 
@@ -89,6 +88,9 @@ class RenderCard(QWidget):
         icons.bind(self.play, "play")
         describe(self.play, "Play the video", "Play it on the stage.")
         self.folder = icon_button("folder", "Show the folder", "Open the folder the video lies in.")
+        self.away = icon_button(
+            "close", "Put this away", "Speak no more of this render. The files stay where they are."
+        )
         self._build()
         self._connect()
         self.refresh()
@@ -109,6 +111,7 @@ class RenderCard(QWidget):
             buttons.addWidget(button)
         buttons.addStretch(1)
         buttons.addWidget(self.folder)
+        buttons.addWidget(self.away)
         column = QVBoxLayout(self)
         column.setContentsMargins(tokens.GAP, tokens.GAP, tokens.GAP, tokens.GAP)
         column.setSpacing(6)
@@ -121,6 +124,7 @@ class RenderCard(QWidget):
         self.resume.clicked.connect(self._render.resume)
         self.play.clicked.connect(self._play)
         self.folder.clicked.connect(self._open_folder)
+        self.away.clicked.connect(self._render.dismiss)
         self._render.state_changed.connect(self.refresh)
         self._render.progress_changed.connect(self.refresh)
         self._render.picture_changed.connect(self._show_picture)
@@ -150,7 +154,14 @@ class RenderCard(QWidget):
                     )
                 fraction = progress.frames / total
         elif state == "stopped":
-            words = result.words + "." if result is not None else "Stopped before the first frame."
+            if result is not None:
+                why = next((said for said in reversed(result.notices) if said.startswith("Couldn't")), "")
+                # The title names the file already, and a path takes many lines here.
+                words = why.replace(result.path or file, "it") or result.words + "."
+            elif render.left_over:
+                words = "Not finished the last time. Its frames are kept."
+            else:
+                words = "Stopped before the first frame."
         elif state == "failed" and render.failure is not None:
             words = f"{render.failure.message} What was done is kept."
         elif state == "done" and result is not None:
@@ -172,6 +183,7 @@ class RenderCard(QWidget):
         playable = result is not None and bool(result.path) and Path(result.path).exists()
         self.play.setVisible(playable)
         self.folder.setVisible(result is not None and bool(result.path))
+        self.away.setVisible(not render.busy)
         self.setAccessibleName(f"Render of {file}: {words}")
 
     @Slot()

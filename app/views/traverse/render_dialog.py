@@ -23,8 +23,7 @@ from app.views import tokens
 from app.views.fields import Choice, Segments, Switch
 from app.views.help import describe
 from app.views.traverse.render_card import bytes_words
-from app.views.traverse.rows import breakable
-from app.views.words import counted, model_title, seconds
+from app.views.words import breakable, counted, model_title, seconds
 from engine.errors import EngineError
 from engine.messages.videos import FORMATS
 
@@ -195,7 +194,12 @@ class RenderDialog(QDialog):
             render.request()
         except EngineError as error:
             problem = error.message
-        if not problem and render.path.exists():
+        if not problem and render.begun:
+            self.note.setText(
+                f"{self.note.text()} Frames of an unfinished render wait there: the same walk goes on with "
+                "them, another begins anew."
+            )
+        elif not problem and render.path.exists():
             self.note.setText(f"{self.note.text()} {render.path.name} is there already and will be replaced.")
         self.problem.setText(breakable(problem))
         self.problem.setVisible(bool(problem))

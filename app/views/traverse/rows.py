@@ -11,7 +11,7 @@ from app.views import theme, tokens
 from app.views.help import describe
 from app.views.inputs import NumberEntry
 
-__all__ = ["LABEL_WIDTH", "NumberField", "Row", "breakable", "call_with"]
+__all__ = ["LABEL_WIDTH", "NumberField", "Row", "call_with"]
 
 LABEL_WIDTH = 76
 
@@ -110,11 +110,6 @@ class NumberField(Row):
         self.set_error("")
         self.entry.setModified(False)
         self.entered.emit(round(self._value + steps * self._step, 6))
-
-
-def breakable(words: str) -> str:
-    """The same words, but a long path in them may go on in the next line."""
-    return words.replace("/", "/\u200b").replace("\\", "\\\u200b")
 
 
 def call_with(do: Callable[[str, float], object], name: str) -> Callable[[float], object]:

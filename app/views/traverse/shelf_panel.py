@@ -9,6 +9,7 @@ from PySide6.QtCore import (
     QModelIndex,
     QPoint,
     Qt,
+    QUrl,
 )
 from PySide6.QtGui import (
     QDragEnterEvent,
@@ -28,6 +29,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.models.traverse.desk import TraverseModel
+from app.models.traverse.saving import file_name
 from app.models.traverse.spots import Spot, short_id, spots_to_mime
 from app.views import icons, theme
 from app.views.fields import Segments, icon_button
@@ -125,7 +127,7 @@ class ShelfPanel(QWidget):
         self.add.clicked.connect(self.open_add_menu)
         self.example.clicked.connect(self._example)
         self.list.wished.connect(self._run)
-        self.list.dropped.connect(self._shelf.add_mime)
+        self.list.dropped.connect(lambda mime: self._shelf.add_mime(mime, self._traverse.model))
         self.list.doubleClicked.connect(self._pin_index)
         self.list.customContextMenuRequested.connect(self._open_menu)
         self._shelf.filter_changed.connect(self._show_total)
@@ -206,6 +208,41 @@ class ShelfPanel(QWidget):
         """As text, as latents for the window, and files where there are any."""
         if spots := self.selected():
             QGuiApplication.clipboard().setMimeData(spots_to_mime(spots))
+
+    def save_files(self) -> None:
+        """Ask where the selected latents should go as files."""
+        spots = self.selected()
+        if not spots:
+            return
+        dialog = QFileDialog(self, "Save the latent" if len(spots) == 1 else "Where the latents go")
+        if len(spots) == 1:
+            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+            dialog.setNameFilter("Latent (*.safetensors)")
+            dialog.setDefaultSuffix("safetensors")
+            dialog.selectFile(file_name(spots[0]))
+            dialog.fileSelected.connect(lambda file: self._traverse.latents.save(spots[0], Path(file)))
+        else:
+            dialog.setFileMode(QFileDialog.FileMode.Directory)
+            dialog.fileSelected.connect(lambda folder: self._traverse.latents.save_all(spots, Path(folder)))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def copy_files(self) -> None:
+        """Put the selected latents on the clipboard as files, once they are written."""
+        spots, latents = self.selected(), self._traverse.latents
+        if spots:
+            latents.write(
+                latents.named(spots, self._traverse.passing), lambda files: self._copied(spots, files)
+            )
+
+    def _copied(self, spots: list[Spot], files: list[Path]) -> None:
+        if not files:
+            return
+        mime = spots_to_mime(spots)
+        mime.setUrls([QUrl.fromLocalFile(str(file)) for file in files])
+        QGuiApplication.clipboard().setMimeData(mime)
+        words = "1 file is" if len(files) == 1 else f"{len(files)} files are"
+        self._traverse.notice.emit(f"{words} on the clipboard.", "good", None)
 
     def copy_id(self) -> None:
         QGuiApplication.clipboard().setText(" ".join(short_id(spot) for spot in self.selected()))
@@ -304,6 +341,8 @@ class ShelfPanel(QWidget):
                 None,
                 ("copy", "Copy\tCtrl+C", self.copy, some),
                 ("copy", "Copy the short id", self.copy_id, some),
+                ("copy", "Copy as a file" if not several else "Copy as files", self.copy_files, some),
+                ("save", "Save as a file…" if not several else "Save as files…", self.save_files, some),
                 ("paste", "Paste\tCtrl+V", self.paste, True),
                 None,
                 ("trash", "Delete\tDel", self.delete, some),

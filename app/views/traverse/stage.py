@@ -21,8 +21,7 @@ from app.views.fields import Segments, icon_button
 from app.views.help import describe
 from app.views.image_view import ImageView
 from app.views.picture_images import to_image
-from app.views.traverse.rows import breakable
-from app.views.words import counted
+from app.views.words import breakable, counted
 from engine.messages import Pictures
 
 __all__ = ["Stage"]

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.models.traverse.desk import TraverseModel
+from app.models.traverse.desk import KeptWalk, TraverseModel
 from app.models.traverse.timeline import KEYS_MIME
 from app.views import icons, theme, tokens
 from app.views.fields import CalmSlider, icon_button
@@ -27,7 +27,7 @@ from app.views.traverse.track import Track
 
 __all__ = ["TimelinePanel"]
 
-_RECENT = 12
+_RECENT, _OLDER = 12, 200
 _ROOMY = 640  # px of width that the words on the buttons need
 
 
@@ -340,14 +340,19 @@ class TimelinePanel(QWidget):
                 ("close", "Clear the walk", timeline.clear, bool(timeline.keys)),
             )
         )
-        kept = [walk for walk in traverse.walks if walk.id != traverse.walk_id][:_RECENT]
+        kept = [walk for walk in traverse.walks if walk.id != traverse.walk_id]
         if kept:
             menu.addSeparator()
-            for walk in kept:
-                when = walk.changed.astimezone().strftime("%d %b, %H:%M")
-                action = menu.addAction(icons.icon("history"), f"{walk.name}\t{when}")
-                action.triggered.connect(lambda _checked=False, id=walk.id: traverse.open_walk(id))
+            self._list_walks(menu, kept[:_RECENT])
+        if kept[_RECENT:]:
+            self._list_walks(menu.addMenu(icons.icon("history"), "Older walks"), kept[_RECENT:_OLDER])
         return menu
+
+    def _list_walks(self, menu: QMenu, walks: list[KeptWalk]) -> None:
+        for walk in walks:
+            when = walk.changed.astimezone().strftime("%d %b, %H:%M")
+            action = menu.addAction(icons.icon("history"), f"{walk.name}\t{when}")
+            action.triggered.connect(lambda _checked=False, id=walk.id: self._traverse.open_walk(id))
 
     def _filled(self, entries: tuple[tuple[str, str, Callable[[], object], bool] | None, ...]) -> QMenu:
         menu = QMenu(self)
