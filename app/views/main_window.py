@@ -10,12 +10,9 @@ from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QDialog,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMainWindow,
-    QPushButton,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -27,7 +24,7 @@ from app.views import theme, tokens
 from app.views.attention import Attention
 from app.views.fields import NumberEntry
 from app.views.generate_room import GenerateRoom
-from app.views.help import describe, term_of
+from app.views.help import term_of
 from app.views.notices import Notices
 from app.views.rail import Rail
 from app.views.room import Room
@@ -35,6 +32,7 @@ from app.views.shortcuts import Shortcuts, keys_text
 from app.views.status_bar import StatusBar
 
 if TYPE_CHECKING:
+    from app.views.closing import ClosingDialog
     from app.views.dialogs import DroppedSettingsDialog
     from app.views.edit_room import EditRoom
     from app.views.help_panel import ShortcutSheet, TermCard
@@ -466,12 +464,17 @@ class MainWindow(QMainWindow):
     # --- pictures dropped on the window
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.source() is None and (_files_in(event.mimeData()) or _picture_in(event.mimeData())):
+        data = event.mimeData()
+        picture = data.hasImage() and self._working_room is not None  # from a browser, say
+        if event.source() is None and (picture or _files_in(data) or _picture_in(data)):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
+        data, room = event.mimeData(), self._working_room
         event.acceptProposedAction()
-        self.take_files(_files_in(event.mimeData()), _picture_in(event.mimeData()))
+        if not _files_in(data) and data.hasImage() and room is not None and room.take_paste(data):
+            return
+        self.take_files(_files_in(data), _picture_in(data))
 
     def take_files(self, paths: list[Path], picture: Path | None = None) -> None:
         """Do with dropped files what they are for; the room on screen is asked first."""
@@ -530,6 +533,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         if self.studio.would_lose_work and not self._close_anyway:
             event.ignore()
+            from app.views.closing import ClosingDialog
+
             self.closing = ClosingDialog(self)
             self.closing.accepted.connect(self.close_anyway)
             self.closing.open()
@@ -542,43 +547,6 @@ class MainWindow(QMainWindow):
         """Close without asking; what runs is stopped and comes back at the next start."""
         self._close_anyway = True
         self.close()
-
-
-class ClosingDialog(QDialog):
-    """Asked only when closing would cut something off."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Close GENIE Studio?")
-        self.setFixedWidth(400)
-        title = QLabel("A picture is being made")
-        title.setProperty("role", "title")
-        words = QLabel(
-            "Closing now stops it. Everything finished is kept, and the job starts again the next time you open "
-            "GENIE Studio."
-        )
-        words.setWordWrap(True)
-        stay = QPushButton("Keep working")
-        stay.setProperty("kind", "primary")
-        stay.setDefault(True)
-        describe(stay, "Keep working", "Leave the window open (Esc).")
-        leave = QPushButton("Stop and close")
-        describe(leave, "Stop and close", "Stop what runs and close the window.")
-        stay.clicked.connect(self.reject)
-        leave.clicked.connect(self.accept)
-        self.stay, self.leave = stay, leave
-        buttons = QHBoxLayout()
-        buttons.setSpacing(tokens.GAP)
-        buttons.addStretch(1)
-        buttons.addWidget(leave)
-        buttons.addWidget(stay)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(24, 20, 24, 20)
-        column.setSpacing(12)
-        column.addWidget(title)
-        column.addWidget(words)
-        column.addSpacing(tokens.GAP)
-        column.addLayout(buttons)
 
 
 def _files_in(data: QMimeData) -> list[Path]:

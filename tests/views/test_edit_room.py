@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QMenu
 from pytestqt.qtbot import QtBot
 
@@ -398,3 +398,18 @@ def test_send_to_edit_from_the_history(qtbot: QtBot, window: MainWindow) -> None
     qtbot.waitUntil(lambda: room.dialog is not None, timeout=PATIENCE_MS)
     assert room.dialog is not None
     assert room.dialog.label.currentText() == "Sandal"
+
+
+def test_a_picture_dragged_out_of_another_program_is_opened(qtbot: QtBot, window: MainWindow) -> None:
+    window.show_room("edit")
+    data = QMimeData()
+    data.setImageData(QImage(8, 8, QImage.Format.Format_Grayscale8))
+    where, left = window.rect().center(), Qt.MouseButton.LeftButton
+    none, copy = Qt.KeyboardModifier.NoModifier, Qt.DropAction.CopyAction
+    enter = QDragEnterEvent(where, copy, data, left, none)
+    enter.ignore()
+    window.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    window.dropEvent(QDropEvent(where.toPointF(), copy, data, left, none))
+    dialog = window.edit_room
+    qtbot.waitUntil(lambda: dialog.dialog is not None and dialog.dialog.isVisible(), timeout=PATIENCE_MS)
