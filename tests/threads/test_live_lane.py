@@ -200,6 +200,7 @@ def test_closing_takes_nothing_more(qtbot: QtBot, bench: Callable[..., Bench]) -
     b.host.live("pad", Spot(place=1))
     b.spots.gate.wait_reached()
     b.host.live("pad", Spot(place=2))
+    assert not b.host.shutdown(1)  # still held in the first
     b.spots.gate.open_all()
     assert b.host.shutdown(5000)
     b.host.live("pad", Spot(place=3))

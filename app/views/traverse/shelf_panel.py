@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 from app.models.traverse.desk import TraverseModel
 from app.models.traverse.saving import file_name
 from app.models.traverse.spots import Spot, short_id, spots_to_mime
-from app.views import icons, theme
+from app.views import clipboard, icons, theme
 from app.views.fields import Segments, icon_button
 from app.views.help import describe
 from app.views.history_list import HistoryList
@@ -207,7 +207,7 @@ class ShelfPanel(QWidget):
     def copy(self) -> None:
         """As text, as latents for the window, and files where there are any."""
         if spots := self.selected():
-            QGuiApplication.clipboard().setMimeData(spots_to_mime(spots))
+            clipboard.put(spots_to_mime(spots))
 
     def save_files(self) -> None:
         """Ask where the selected latents should go as files."""
@@ -240,7 +240,7 @@ class ShelfPanel(QWidget):
             return
         mime = spots_to_mime(spots)
         mime.setUrls([QUrl.fromLocalFile(str(file)) for file in files])
-        QGuiApplication.clipboard().setMimeData(mime)
+        clipboard.put(mime)
         words = "1 file is" if len(files) == 1 else f"{len(files)} files are"
         self._traverse.notice.emit(f"{words} on the clipboard.", "good", None)
 

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.models.traverse.desk import KeptWalk, TraverseModel
 from app.models.traverse.timeline import KEYS_MIME
-from app.views import icons, theme, tokens
+from app.views import clipboard, icons, theme, tokens
 from app.views.fields import CalmSlider, icon_button
 from app.views.help import describe
 from app.views.traverse.track import Track
@@ -269,7 +269,7 @@ class TimelinePanel(QWidget):
     def copy(self) -> None:
         mime = self._timeline.copy()
         if mime is not None:
-            QGuiApplication.clipboard().setMimeData(mime)
+            clipboard.put(mime)
 
     def cut(self) -> None:
         if self._timeline.selected:
