@@ -36,8 +36,8 @@ from engine.messages.encode import (
     RoundTrip,
     RoundTripPoint,
     RoundTripRequest,
+    RouteRequest,
     StepReport,
-    Walk,
 )
 from engine.messages.latents import Label
 from engine.photos import frame_photo
@@ -298,7 +298,7 @@ def _origin(request: EncodeRequest, read: _Read, gammas: Sequence[float], precis
     alone = dataclasses.replace(
         request, photos=(read.photo,), labels=(read.label,), precision=precision, batch=0
     )
-    how = {f.name: getattr(alone, f.name) for f in dataclasses.fields(Walk)}
+    how = {f.name: getattr(alone, f.name) for f in dataclasses.fields(RouteRequest)}
     return {
         "kind": request.kind,
         "image": read.photo.name,

@@ -20,7 +20,7 @@ from engine.errors import BadRequest, OutOfMemory
 from engine.flow import ProbabilityFlow
 from engine.inversion import Inverted, Tolerance, invert
 from engine.messages import MAX_COUNT, Control, GenerateRequest, Label, Loading, Pictures, Progress
-from engine.messages.encode import Walk
+from engine.messages.encode import RouteRequest
 from engine.pictures import to_pictures
 from engine.plan import Plan, choose_batch, make_plan
 from engine.provenance import check_finite
@@ -56,7 +56,7 @@ class Route:
 
     workbench: Workbench
     plan: Plan
-    settings: Walk
+    settings: RouteRequest
     placement: Placement
     model: LoadedModel
     guide: LoadedModel | None
@@ -169,7 +169,7 @@ class Route:
 
 
 def load_route(
-    workbench: Workbench, settings: Walk, labels: Iterable[Label], *, precise: bool = False
+    workbench: Workbench, settings: RouteRequest, labels: Iterable[Label], *, precise: bool = False
 ) -> Generator[Loading, None, Route]:
     """The route for these settings and labels; errors say what doesn't fit.
 
@@ -193,7 +193,7 @@ def load_route(
     return Route(workbench, plan, settings, placement, model, guide)
 
 
-def _as_generate(s: Walk, labels: Iterable[Label]) -> GenerateRequest:
+def _as_generate(s: RouteRequest, labels: Iterable[Label]) -> GenerateRequest:
     """A request for images from noise that needs what this walk needs, to be checked as such."""
     numbers: dict[int | None, None] = {}
     for label in labels:

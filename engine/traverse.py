@@ -21,7 +21,6 @@ from typing import Any
 
 import torch
 
-from engine.encoding import Encoding
 from engine.errors import UnusableFolder
 from engine.journal import Journal, unfinished_folder
 from engine.messages import (
@@ -41,6 +40,7 @@ from engine.pictures import to_pictures
 from engine.points import Painter, Stroke, load_painter
 from engine.provenance import provenance
 from engine.video import VideoWriter, open_writer, output_size, probe
+from engine.video_encoder import Encoding
 from engine.video_files import describe_walk
 from engine.walk import FramePlan, plan_frames
 from engine.walk_files import file_sha256, map_files, walk_from_plain, walk_to_plain

@@ -30,7 +30,7 @@ from engine.messages.encode import (
     EXACT_SOLVERS,
     Fidelity,
     Photo,
-    Walk,
+    RouteRequest,
     photo_from_dict,
     photo_to_dict,
 )
@@ -266,7 +266,7 @@ EDITS: dict[str, type[Edit]] = {
 
 
 @dataclass(frozen=True)
-class EditRequest(Walk):
+class EditRequest(RouteRequest):
     """One picture changed, at each of `strengths` (from 0 to 1).
 
     `guidance` is that of the way down; the way up is never guided. `exact` inverts the steps
@@ -414,7 +414,7 @@ def _read_selection(data: object) -> Selection:
 
 
 @dataclass(frozen=True)
-class DirectionRequest(Walk):
+class DirectionRequest(RouteRequest):
     """What tells the pictures of `toward` from those of `away`: the difference of their mean latents.
 
     All are encoded without a class (a class would explain away what is asked for).

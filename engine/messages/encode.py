@@ -68,8 +68,8 @@ __all__ = [
     "RoundTrip",
     "RoundTripPoint",
     "RoundTripRequest",
+    "RouteRequest",
     "StepReport",
-    "Walk",
     "photo_from_dict",
     "photo_to_dict",
 ]
@@ -89,7 +89,7 @@ EXACT_SOLVER = "genie"
 
 
 @dataclass(frozen=True)
-class Walk(Request):
+class RouteRequest(Request):
     """What every walk between picture and noise is told; the fields are those of a GenerateRequest.
 
     `gammas`, if given, is the very grid: falling from noise to picture. It then takes the
@@ -155,7 +155,7 @@ def _objects(data: Mapping[str, Any], name: str) -> list[Any]:
 
 
 @dataclass(frozen=True)
-class EncodeRequest(Walk):
+class EncodeRequest(RouteRequest):
     """The latents of `photos`, each encoded under its label, with a round trip as the proof.
 
     `guidance` is 0 by default: the guided flow is steeper and does not come back along the same
@@ -341,7 +341,7 @@ class Framed(Outcome):
 
 
 @dataclass(frozen=True)
-class DecodeRequest(Walk):
+class DecodeRequest(RouteRequest):
     """Pictures of latents. For those of files, `decode_settings` of the file says how."""
 
     kind: ClassVar[str] = "decode"
@@ -408,7 +408,7 @@ class Decoded(Outcome):
 
 
 @dataclass(frozen=True)
-class RoundTripRequest(Walk):
+class RoundTripRequest(RouteRequest):
     """How well one photo comes back, by solver and number of steps (`steps` itself is unused)."""
 
     kind: ClassVar[str] = "round-trip"

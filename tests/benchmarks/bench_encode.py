@@ -35,7 +35,7 @@ from engine.latents import noise
 from engine.masks import feathered
 from engine.messages import Control, Pictures
 from engine.messages.edit import CLASS_GUIDANCE, ClassEdit, Edited, EditRequest, MaskEdit
-from engine.messages.encode import FAST_SOLVER, EncodeRequest, Encoding, Photo, Walk
+from engine.messages.encode import FAST_SOLVER, EncodeRequest, Encoding, Photo, RouteRequest
 from engine.messages.images import PngImage
 from engine.route import load_route
 from engine.tasks import Engine
@@ -133,7 +133,7 @@ class Bench:
         rows: Record = {}
         for solver in (FAST_SOLVER, "genie", "ddim"):
             for steps in (10, 25):
-                settings = Walk(self.model, solver=solver, steps=steps, device=self.device)
+                settings = RouteRequest(self.model, solver=solver, steps=steps, device=self.device)
                 labels = [i % 10 for i in range(count)]
                 route = finish(load_route(workbench, settings, labels, precise=True))
                 gammas, errors = route.grid(), []

@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 
 from engine import video
-from engine.encoding import Encoding
 from engine.errors import BadImage, BadRequest
 from engine.latents import Latent, noise, write_latent
 from engine.messages import (
@@ -32,6 +31,7 @@ from engine.messages import (
     video_format,
 )
 from engine.video import Output, frame_name, open_writer, output_size, probe
+from engine.video_encoder import Encoding
 from engine.video_files import describe_walk, open_video, read_video_walk
 from engine.walk_files import file_latents, file_sha256
 from tests.engine.containers import Contents, read_mp4, read_webm
