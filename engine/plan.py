@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.devices import Placement, free_memory
@@ -9,6 +10,7 @@ from engine.errors import BadCheckpoint, BadRequest
 from engine.messages import (
     Catalogue,
     GenerateRequest,
+    Label,
     ModelInfo,
     SolverInfo,
 )
@@ -17,6 +19,7 @@ __all__ = [
     "Plan",
     "choose_batch",
     "drawing_model",
+    "label_numbers",
     "make_plan",
     "usable_model",
 ]
@@ -72,6 +75,15 @@ def drawing_model(name: str, catalogue: Catalogue, field: str = "model") -> Mode
             field=field,
         )
     return model
+
+
+def label_numbers(labels: Iterable[Label]) -> tuple[int | None, ...]:
+    """Every class that is asked for, alone or in a mixture, once."""
+    found: dict[int | None, None] = {}
+    for label in labels:
+        parts = label if isinstance(label, tuple) else ((label, 1.0),)
+        found.update((number, None) for number, weight in parts if weight)
+    return tuple(found)
 
 
 def make_plan(request: GenerateRequest, catalogue: Catalogue) -> Plan:

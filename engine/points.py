@@ -7,26 +7,25 @@ enlarged if a second model is to do that.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from engine.devices import Placement, choose_placement, is_out_of_memory
-from engine.errors import BadRequest, OutOfMemory
+from engine.devices import Placement, choose_placement
+from engine.errors import BadRequest
 from engine.flow import ProbabilityFlow
 from engine.latents import noise, realise
 from engine.messages import (
     GenerateRequest,
-    Label,
     Loading,
     ModelInfo,
     Point,
     Sampling,
     Upsampling,
 )
-from engine.plan import Plan, choose_batch, make_plan
+from engine.plan import Plan, choose_batch, label_numbers, make_plan
 from engine.provenance import check_finite
 from engine.sampling import sample
 from engine.schedule import step_grid
@@ -150,18 +149,7 @@ class Painter:
 
         None if the error is about something else; `OutOfMemory` if one was tried.
         """
-        if not is_out_of_memory(error):
-            return None
-        loaded = (self.model, self.guide, self.upsampler)
-        self.workbench.release_except([model for model in loaded if model is not None])
-        if tried > 1:
-            return tried // 2
-        raise OutOfMemory(
-            f"Not even one picture of {self.plan.model.title} fits into the memory of "
-            f"{self.placement.title}. Close other programs, choose another device or another precision.",
-            field="device",
-            details=str(error) or type(error).__name__,
-        )
+        return self.workbench.smaller_batch(tried, error, [self.model, self.guide, self.upsampler])
 
 
 def load_painter(
@@ -180,29 +168,17 @@ def load_painter(
     for latent in dict.fromkeys(point.latent for point in points):
         realise(latent, plan.shape, plan.model.name)  # before anything slow: is each there, and does it fit?
     placement = choose_placement(sampling.device, sampling.precision, exact=exact)
-    loaded = yield from workbench.load(plan.model, placement)
-    guide = None
-    if plan.guide is not None:
-        guide = yield from workbench.load(plan.guide, placement)
-        if guide.schedule != loaded.schedule:
-            raise BadRequest(
-                f"{plan.guide.title} was trained with another noise schedule than {plan.model.title}. "
-                "A guided pair needs the same.",
-                field="guidance_model",
-            )
+    loaded, guide = yield from workbench.load_pair(plan.model, plan.guide, placement)
     upsampler = (yield from workbench.load(enlarger, placement)) if enlarger is not None else None
     return Painter(workbench, plan, sampling, placement, loaded, guide, upsampler, calls)
 
 
 def _as_generate(model: str, points: Sequence[Point], sampling: Sampling) -> GenerateRequest:
     """A request for images from noise that needs what these points need, to be checked as such."""
-    labels: dict[int | None, None] = {}
-    for point in points:
-        labels.update(dict.fromkeys(_numbers(point.label)))
     guidance = next((point.guidance for point in points if point.guidance), 0.0)
     return GenerateRequest(
         model=model,
-        labels=tuple(labels),
+        labels=label_numbers(point.label for point in points),
         solver=sampling.solver,
         steps=sampling.steps,
         spacing=sampling.spacing,
@@ -215,13 +191,6 @@ def _as_generate(model: str, points: Sequence[Point], sampling: Sampling) -> Gen
         precision=sampling.precision,
         batch=sampling.batch,
     )
-
-
-def _numbers(label: Label) -> Iterator[int | None]:
-    if isinstance(label, tuple):
-        yield from (number for number, weight in label if weight)
-    else:
-        yield label
 
 
 def _check_pair(model: ModelInfo, upsampler: ModelInfo) -> None:

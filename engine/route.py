@@ -7,7 +7,7 @@ after every network evaluation and returns where it came to.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -15,14 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.devices import Placement, choose_placement, is_out_of_memory
-from engine.errors import BadRequest, OutOfMemory
+from engine.devices import Placement, choose_placement
 from engine.flow import ProbabilityFlow
 from engine.inversion import Inverted, Tolerance, invert
 from engine.messages import MAX_COUNT, Control, GenerateRequest, Label, Loading, Pictures, Progress
 from engine.messages.encode import RouteRequest
 from engine.pictures import to_pictures
-from engine.plan import Plan, choose_batch, make_plan
+from engine.plan import Plan, choose_batch, label_numbers, make_plan
 from engine.provenance import check_finite
 from engine.sampling import sample
 from engine.schedule import step_grid
@@ -155,17 +154,7 @@ class Route:
 
         None if the error is about something else; `OutOfMemory` if one was tried.
         """
-        if not is_out_of_memory(error):
-            return None
-        self.workbench.release_except([self.model] if self.guide is None else [self.model, self.guide])
-        if tried > 1:
-            return tried // 2
-        raise OutOfMemory(
-            f"Not even one picture of {self.plan.model.title} fits into the memory of "
-            f"{self.placement.title}. Close other programs, choose another device or another precision.",
-            field="device",
-            details=str(error) or type(error).__name__,
-        )
+        return self.workbench.smaller_batch(tried, error, [self.model, self.guide])
 
 
 def load_route(
@@ -180,27 +169,15 @@ def load_route(
     exact = plan.solver.derivative == "exact"
     precision = "fp32" if precise and settings.precision == "auto" else settings.precision
     placement = choose_placement(settings.device, precision, exact=exact)
-    model = yield from workbench.load(plan.model, placement)
-    guide = None
-    if plan.guide is not None:
-        guide = yield from workbench.load(plan.guide, placement)
-        if guide.schedule != model.schedule:
-            raise BadRequest(
-                f"{plan.guide.title} was trained with another noise schedule than {plan.model.title}. "
-                "A guided pair needs the same.",
-                field="guidance_model",
-            )
+    model, guide = yield from workbench.load_pair(plan.model, plan.guide, placement)
     return Route(workbench, plan, settings, placement, model, guide)
 
 
 def _as_generate(s: RouteRequest, labels: Iterable[Label]) -> GenerateRequest:
     """A request for images from noise that needs what this walk needs, to be checked as such."""
-    numbers: dict[int | None, None] = {}
-    for label in labels:
-        numbers.update(dict.fromkeys(_numbers(label)))
     return GenerateRequest(
         model=s.model,
-        labels=tuple(numbers) or (None,),
+        labels=label_numbers(labels) or (None,),
         solver=s.solver,
         steps=s.steps,
         spacing=s.spacing,
@@ -211,13 +188,6 @@ def _as_generate(s: RouteRequest, labels: Iterable[Label]) -> GenerateRequest:
         precision=s.precision,
         batch=s.batch,
     )
-
-
-def _numbers(label: Label) -> Iterator[int | None]:
-    if isinstance(label, tuple):
-        yield from (number for number, weight in label if weight)
-    else:
-        yield label
 
 
 def to_tensor(pictures: Pictures) -> Tensor:

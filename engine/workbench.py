@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import clear_frames
 from typing import cast
 
 import torch
@@ -15,7 +16,7 @@ from engine.checkpoints.library import user_folder
 from engine.checkpoints.native import load_head, load_network
 from engine.denoiser import Denoiser, ImageNetwork, Level, NetworkDenoiser
 from engine.devices import Placement, is_out_of_memory, release_memory, use_threads
-from engine.errors import OutOfMemory
+from engine.errors import BadRequest, OutOfMemory
 from engine.guidance import GuidedByNullLabel, GuidedPair
 from engine.messages import Catalogue, Label, Loading, ModelInfo
 from engine.networks.head import HeadNetwork
@@ -150,6 +151,44 @@ class Workbench:
             del self._loaded[next(iter(self._loaded))]
         yield Loading(info.name, 1.0)
         return loaded
+
+    def load_pair(
+        self, info: ModelInfo, guide: ModelInfo | None, placement: Placement
+    ) -> Generator[Loading, None, tuple[LoadedModel, LoadedModel | None]]:
+        """A model and the one that guides it; a `BadRequest` if their noise schedules differ."""
+        loaded = yield from self.load(info, placement)
+        if guide is None:
+            return loaded, None
+        second = yield from self.load(guide, placement)
+        if second.schedule != loaded.schedule:
+            raise BadRequest(
+                f"{guide.title} was trained with another noise schedule than {info.title}. "
+                "A guided pair needs the same.",
+                field="guidance_model",
+            )
+        return loaded, second
+
+    def smaller_batch(
+        self, tried: int, error: BaseException, kept: Sequence[LoadedModel | None]
+    ) -> int | None:
+        """After memory ran out with `tried` images at once: how many to try now, all but `kept` freed.
+
+        None if the error is about something else. `OutOfMemory` if one was tried; the first of
+        `kept` is what it is said of.
+        """
+        if not is_out_of_memory(error):
+            return None
+        clear_frames(error.__traceback__)  # what was computed so far is held there
+        models = [model for model in kept if model is not None]
+        self.release_except(models)
+        if tried > 1:
+            return tried // 2
+        raise OutOfMemory(
+            f"Not even one picture of {models[0].card.title} fits into the memory of "
+            f"{models[0].placement.title}. Close other programs, choose another device or another precision.",
+            field="device",
+            details=str(error) or type(error).__name__,
+        )
 
     def _read(
         self, name: str, folder: Path, card: Card, placement: Placement

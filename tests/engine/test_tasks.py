@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine import generate, plan, workbench
+from engine import groups, plan, workbench
 from engine.checkpoints.native import save_model
+from engine.devices import Placement
 from engine.errors import BadCheckpoint, BadRequest, EngineError, OutOfMemory, UnknownName
 from engine.images import SavedSettings, read_settings, save
 from engine.messages import (
@@ -197,8 +198,8 @@ def test_the_order_of_events(engine: Engine) -> None:
 
 def test_previews_are_made_only_if_wanted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     converted: list[int] = []
-    real = generate.to_pictures
-    monkeypatch.setattr(generate, "to_pictures", lambda x: converted.append(len(x)) or real(x))
+    real = groups.to_pictures
+    monkeypatch.setattr(groups, "to_pictures", lambda x: converted.append(len(x)) or real(x))
     answers = iter([False, True, False, False])
     control = Control(wants_preview=lambda: next(answers), keep_steps=False)
     events = list(engine.run(request(solver="heun"), control))
@@ -499,14 +500,14 @@ def test_numbers_that_run_away_are_named(engine: Engine, monkeypatch: pytest.Mon
 
 
 def test_the_batch_fits_the_size_and_the_device(engine: Engine) -> None:
-    plan = generate.make_plan(request(labels=(0,) * 100), engine.catalogue())
-    cpu = generate.Placement(torch.device("cpu"), "fp32")
-    at_32 = replace(plan, model=replace(plan.model, image_size=32))
-    at_256 = replace(plan, model=replace(plan.model, image_size=256))
-    assert generate.choose_batch(at_32, cpu) == 16
-    assert generate.choose_batch(at_256, cpu) == 1
-    assert generate.choose_batch(at_32, generate.Placement(torch.device("cuda", 0), "bf16")) == 100
-    assert generate.choose_batch(replace(at_32, request=replace(plan.request, batch=7)), cpu) == 7
+    made = plan.make_plan(request(labels=(0,) * 100), engine.catalogue())
+    cpu = Placement(torch.device("cpu"), "fp32")
+    at_32 = replace(made, model=replace(made.model, image_size=32))
+    at_256 = replace(made, model=replace(made.model, image_size=256))
+    assert plan.choose_batch(at_32, cpu) == 16
+    assert plan.choose_batch(at_256, cpu) == 1
+    assert plan.choose_batch(at_32, Placement(torch.device("cuda", 0), "bf16")) == 100
+    assert plan.choose_batch(replace(at_32, request=replace(made.request, batch=7)), cpu) == 7
 
 
 # --- what can't be done -----------------------------------------------------------------------
