@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +27,9 @@ __all__ = [
     "cpu_has_fast_bf16",
     "free_memory",
     "is_out_of_memory",
+    "keep_freed_memory",
     "release_memory",
+    "trim_memory",
     "use_threads",
 ]
 
@@ -197,9 +201,57 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(words in said for words in _CPU_ALLOCATOR + _GPU_ALLOCATOR)
 
 
+# From malloc.h of the GNU C library, as mallopt(3) describes them.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_SPARE = 256 << 20  # bytes that a task may leave for the next
+
+
+class _Mallinfo2(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd",
+            "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+        )
+    ]  # fmt: skip
+
+
+@cache
+def _glibc() -> ctypes.CDLL | None:
+    """The C library where it is GNU's (2.33 or newer), whose allocator can be told what to keep."""
+    if not sys.platform.startswith("linux"):
+        return None
+    library = ctypes.CDLL(None)
+    if not all(hasattr(library, name) for name in ("mallopt", "malloc_trim", "mallinfo2")):
+        return None
+    library.mallinfo2.restype = _Mallinfo2
+    library.malloc_trim.argtypes = (ctypes.c_size_t,)
+    return library
+
+
+def keep_freed_memory() -> None:
+    """Have the next tensor take the memory of one that is gone, pages and all.
+
+    The C library gives large blocks back to the system at once, and every page of the next one
+    costs a fault: at 512x512 in bf16 a third of an evaluation.
+    """
+    library = _glibc()
+    if library is not None:
+        library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def trim_memory(spare: int = _SPARE) -> None:
+    """Give freed memory back to the system if it is more than `spare` bytes."""
+    library = _glibc()
+    if library is not None and library.mallinfo2().fordblks > spare:
+        library.malloc_trim(0)
+
+
 def release_memory(device: torch.device) -> None:
     """Give back what nobody uses: unreachable tensors, then what torch keeps for later."""
     gc.collect()
+    trim_memory(spare=0)
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":

@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from engine.devices import trim_memory
 from engine.messages import Catalogue, Control, Event, Request
 from engine.workbench import Workbench
 
@@ -74,4 +75,7 @@ class Engine:
         `EngineError` leaves the engine usable, and so does not exhausting the iterator.
         """
         task = cast(_Task, import_module(TASKS[request.kind]))
-        return task.run(self._workbench, request, control or Control())
+        try:
+            yield from task.run(self._workbench, request, control or Control())
+        finally:
+            trim_memory()

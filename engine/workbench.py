@@ -15,7 +15,7 @@ from engine.checkpoints.card import CARD, Card, read_card
 from engine.checkpoints.library import user_folder
 from engine.checkpoints.native import load_head, load_network
 from engine.denoiser import Denoiser, ImageNetwork, Level, NetworkDenoiser
-from engine.devices import Placement, is_out_of_memory, release_memory, use_threads
+from engine.devices import Placement, is_out_of_memory, keep_freed_memory, release_memory, use_threads
 from engine.errors import BadRequest, OutOfMemory
 from engine.guidance import GuidedByNullLabel, GuidedPair
 from engine.messages import Catalogue, Label, Loading, ModelInfo
@@ -102,6 +102,7 @@ class Workbench:
         self._folders = folders
         self._loaded: dict[tuple[str, Placement], LoadedModel] = {}
         self.threads = use_threads(threads)
+        keep_freed_memory()
 
     def catalogue(self) -> Catalogue:
         """What can be chosen now; models that came since the last look are in it."""

@@ -31,8 +31,11 @@ class PublishedHeadConfig:
     normalized: bool = False
 
 
-def _norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(min(channels // 4, 32), channels, eps=1e-6)
+_EPS = 1e-6
+
+
+def _norm(channels: int, eps: float = _EPS) -> nn.GroupNorm:
+    return nn.GroupNorm(min(channels // 4, 32), channels, eps=eps)
 
 
 class PublishedHead(nn.Module):
@@ -49,8 +52,10 @@ class PublishedHead(nn.Module):
         images = 3 if c.conditioned else 2
         self.norm_features = _norm(c.features) if c.normalized else nn.Identity()
         self.stem = nn.Conv2d(images * c.channels + c.features, c.width, 3, padding=1)
-        self.block = ResidualBlock(c.width, c.width, c.embedding, norm=_norm, rescale=KEEP_VARIANCE)
-        self.norm_out = _norm(c.width)
+        self.block = ResidualBlock(c.width, c.width, c.embedding, norm=_norm)
+        # As published the block's sum is scaled by KEEP_VARIANCE, which the norm takes out again
+        # but for its eps: scaling that instead spares a pass over the image.
+        self.norm_out = _norm(c.width, _EPS / KEEP_VARIANCE**2)
         self.conv_out = nn.Conv2d(c.width, 3 * c.channels, 3, padding=1)
 
     def forward(

@@ -42,7 +42,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine.checkpoints.recognise import PUBLISHED, PublishedModel, build
 from engine.denoiser import NetworkDenoiser
-from engine.devices import choose_placement, cpu_cores
+from engine.devices import choose_placement, cpu_cores, keep_freed_memory
 from engine.flow import ProbabilityFlow
 from engine.networks.adm import ADMUpsampler, ADMUpsamplerConfig
 from engine.networks.blocks import UNet
@@ -128,6 +128,7 @@ def measure(name: str, precision: str, images: int, threads: int, out: Path) -> 
     model = next(model for model in PUBLISHED if model.name == name)
     placement = choose_placement("cpu", precision)
     torch.set_num_threads(threads)
+    keep_freed_memory()
     network, head = (placement.place(module) for module in random_weights(model))
     size = model.network.image_size
     random = torch.Generator().manual_seed(1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -72,6 +75,24 @@ def test_the_memory_format_is_the_measured_one() -> None:
     # Group norm has no forward-mode derivative in channels_last.
     assert Placement(torch.device("cpu"), "fp32", exact=True).memory_format == torch.contiguous_format
     assert Placement(torch.device("mps"), "fp32").memory_format == torch.contiguous_format
+
+
+@pytest.mark.skipif(devices._glibc() is None, reason="only the GNU C library can be told what to keep")
+def test_freed_memory_stays_for_the_next_tensor_until_it_is_too_much() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
+            "SC_PAGE_SIZE"
+        )
+
+    devices.keep_freed_memory()
+    devices.trim_memory(0)
+    before = resident()
+    tensor = torch.ones(64 << 20, dtype=torch.uint8)
+    del tensor
+    devices.trim_memory(1 << 40)  # as long as it isn't more than that
+    assert resident() - before > 60 << 20
+    devices.trim_memory(32 << 20)
+    assert resident() - before < 8 << 20
 
 
 def test_parameters_are_rounded_and_buffers_are_not() -> None:
