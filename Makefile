@@ -41,6 +41,7 @@ bench: setup-dev ## measure engine, window, peers and published networks; JSON u
 	$(PYTHON) -m tests.benchmarks.bench_pad $(ARGS)
 	$(PYTHON) -m tests.benchmarks.bench_traverse $(ARGS)
 	$(PYTHON) -m tests.benchmarks.bench_published
+	$(PYTHON) -m tests.benchmarks.bench_published_jobs
 	$(PYTHON) -m tests.benchmarks.bench_encode
 
 bench-quality: setup-dev setup-training ## measure the images of RECIPE's model by every solver; JSON under build/bench/
