@@ -21,14 +21,20 @@ __all__ = [
 
 
 class EngineError(Exception):
-    """Something a person can act on. `kind` is stable and goes into `--json` output."""
+    """Something a person can act on. `kind` is stable and goes into `--json` output.
+
+    `choices` are what the setting `field` may be, where that is a question a person can be asked.
+    """
 
     kind = "engine"
 
-    def __init__(self, message: str, *, field: str | None = None, details: str = "") -> None:
+    def __init__(
+        self, message: str, *, field: str | None = None, choices: tuple[str, ...] = (), details: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.field = field
+        self.choices = choices
         self.details = details
 
 

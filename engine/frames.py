@@ -20,11 +20,11 @@ def run(workbench: Workbench, request: FrameRequest, control: Control) -> Iterat
     After a stop it holds the groups that were finished by then, perhaps none.
     """
     painter = yield from load_painter(workbench, request.model, request.points, request.sampling)
-    began, batch = time.monotonic(), painter.batch if len(request.points) > 1 else 1
+    began, batch = time.monotonic(), painter.batch if request.count > 1 else 1
     done: list[Pictures] = []
     notices: list[str] = []
     finished = 0
-    while finished < len(request.points) and not control.cancelled.is_set():
+    while finished < request.count and not control.cancelled.is_set():
         points = request.points[finished : finished + batch]
         try:
             strokes = painter.paint(points)
@@ -62,9 +62,9 @@ def _progress(
     batch: int,
     began: float,
 ) -> Progress:
-    share = (first + count * stroke.evaluations / stroke.total) / len(request.points)
+    share = (first + count * stroke.evaluations / stroke.total) / request.count
     seconds = time.monotonic() - began
-    groups = -(-len(request.points) // batch)
+    groups = -(-request.count // batch)
     before = first // batch * stroke.total
     return Progress(
         first,

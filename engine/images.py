@@ -382,8 +382,7 @@ def _count(request: Request) -> int:
     """How many pictures a request is for; a `BadRequest` if it makes none."""
     if request.kind == "warm-up":
         raise BadRequest("The settings in the picture are not for making pictures.", field="request")
-    count = getattr(request, "count", 1)
-    return count if _is_whole(count) else 1
+    return request.count
 
 
 def _provenance(data: object) -> Provenance:

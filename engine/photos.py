@@ -29,6 +29,7 @@ __all__ = [
     "open_photo",
     "read_mask",
     "read_painted",
+    "read_small",
 ]
 
 MAX_PIXELS = 64_000_000
@@ -106,6 +107,23 @@ def frame_photo(photo: Photo, size: int, channels: int) -> tuple[Pictures, Pictu
     whole = flat.convert("RGB")
     whole.thumbnail((_WHOLE, _WHOLE), Image.Resampling.BOX)
     return picture, from_pil(whole), PhotoFacts(width, height, kind, crop, resample, tuple(notes))
+
+
+def read_small(source: ImageSource, size: int, channels: int, *, crop: bool) -> Pictures:
+    """The picture (size x size, grey or colour) an upsampler is to enlarge, on white where it is clear.
+
+    Of a picture of another size `crop` allows the square in its middle to be brought to this
+    one; without it that is a `BadImage`.
+    """
+    picture, _, facts = frame_photo(Photo(source, background=(255, 255, 255)), size, channels)
+    if not crop and (facts.width, facts.height) != (size, size):
+        name = source.path if isinstance(source, FileImage) else "The picture"
+        raise BadImage(
+            f"{name} is {facts.width} x {facts.height}; {size} x {size} is needed. "
+            "Choose another picture, or allow the square in its middle to be brought to that size.",
+            field="crop",
+        )
+    return picture
 
 
 def read_mask(source: ImageSource, size: int) -> np.ndarray:

@@ -20,11 +20,11 @@ from engine.messages import (
     UpsampleRequest,
     Upsampling,
 )
+from engine.photos import read_small
 from engine.pictures import from_pictures, join_pictures
 from engine.plan import usable_model
 from engine.provenance import provenance
 from engine.sampling import Step
-from engine.sources import fit, named, read_image
 from engine.upsampling import augmentation_noise, enlarging
 from engine.workbench import Workbench
 
@@ -110,10 +110,7 @@ def _read(request: UpsampleRequest, info: ModelInfo) -> Pictures:
     """All images as the upsampler wants them; the first that does not fit is a `BadImage`."""
     size = info.upsamples_from
     assert size is not None
-    images = [
-        fit(read_image(source), size, info.channels, crop=request.crop, name=named(source))
-        for source in request.images
-    ]
+    images = [read_small(source, size, info.channels, crop=request.crop) for source in request.images]
     return join_pictures(images, (info.channels, size, size))
 
 

@@ -46,15 +46,16 @@ def requests_for(
             f"{kinds[made.channels]}.",
             field="upsample",
         )
-    given = {"device": request.device, "precision": request.precision, "spacing": upsampler.spacing} | how
+    given: dict[str, Any] = {"device": request.device, "precision": request.precision}
+    given |= {"spacing": upsampler.spacing, "aug_level": upsampler.aug_level} | how
     chosen = range(made.count) if indices is None else indices
     groups: list[list[_Chosen]] = []
     for place, index in enumerate(chosen):
-        own = request.seeds[index]
+        seed = request.seeds[index]
         image = _Chosen(
             PngImage(encode_png(made.one(index), SavedSettings(request, index, result.provenance))),
-            how["seed"] + place if "seed" in how else own,
-            how["aug_seed"] + place if "aug_seed" in how else own,
+            how["seed"] + place if "seed" in how else seed,
+            how["aug_seed"] + place if "aug_seed" in how else seed,
         )
         if not groups or not _belongs(image, groups[-1]):
             groups.append([])

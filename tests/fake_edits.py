@@ -35,7 +35,7 @@ from engine.messages.encode import (
     RoundTripRequest,
     StepReport,
 )
-from engine.sources import read_image
+from engine.photos import open_photo
 
 __all__ = ["PROVENANCE", "edit_scripts", "fake_latent", "pixels_of", "png_of"]
 
@@ -70,7 +70,7 @@ def png_of(picture: Pictures) -> bytes:
 def pixels_of(photo: object) -> Pictures:
     """The pixels of a photo whose PNG has the model's size."""
     assert isinstance(photo, Photo)
-    return from_pil(read_image(photo.image))
+    return from_pil(open_photo(photo)[0])
 
 
 def _fidelity(one: Pictures, other: Pictures) -> Fidelity:
@@ -96,7 +96,7 @@ def _encode(
     items: list[Encoded | Refused] = []
     for photo, label in zip(request.photos, request.labels, strict=True):
         try:
-            image = read_image(photo.image).convert("L" if channels == 1 else "RGB").resize((size, size))
+            image = open_photo(photo)[0].convert("L" if channels == 1 else "RGB").resize((size, size))
             original = from_pil(image)
         except EngineError as error:
             items.append(Refused(photo.name, error.message))
@@ -148,7 +148,7 @@ def _dissolved(picture: Pictures, share: float) -> Pictures:
 def _edit(request: EditRequest, control: Control) -> Iterator[Event | Exception]:
     source = pixels_of(request.source)
     edit = request.edit
-    mask = from_pil(read_image(edit.mask).convert("L")) if isinstance(edit, MaskEdit) else None
+    mask = from_pil(open_photo(Photo(edit.mask))[0].convert("L")) if isinstance(edit, MaskEdit) else None
     if mask is not None and mask.stride != source.width * source.height:
         yield BadImage("The mask has another size than the picture.", field="mask")
         return

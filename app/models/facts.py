@@ -35,8 +35,7 @@ def kind_title(kind: str) -> str:
 
 def count_of(request: Request) -> int:
     """How many pictures a request is for."""
-    count = getattr(request, "count", 1)
-    return count if isinstance(count, int) else 1
+    return request.count
 
 
 def seed_of(request: Request, index: int) -> int | None:

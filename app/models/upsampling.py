@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULTS", "SmallPictures", "UpsampleModel"]
 
-# What the panel begins with. A seed of None is that of the picture itself.
-DEFAULTS: dict[str, Any] = {"steps": 5, "aug_level": 0.1, "aug_seed": None, "seed": None}
-_OF_SEEDS = ("seed", "aug_seed")
+# What the panel begins with. A seed of None is that of the picture itself, a level that of the upsampler.
+DEFAULTS: dict[str, Any] = {"steps": 5, "aug_level": None, "aug_seed": None, "seed": None}
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class UpsampleModel(QObject):
             self.set_value(name, value)
 
     def _checked(self, name: str, value: object) -> object:
-        if value is None and name in _OF_SEEDS:
+        if value is None and DEFAULTS[name] is None:
             return None
         # The request knows what each may be.
         UpsampleRequest("any", images=(_BLANK,), **{name: value})  # type: ignore[arg-type]
@@ -222,10 +221,13 @@ class UpsampleModel(QObject):
             from engine.upsample_requests import requests_for
 
             return requests_for(small.result, upsampler, indices, **how)
-        how = {"seed": small.seed, "aug_seed": small.seed, "spacing": upsampler.spacing, **how}
+        own: dict[str, Any] = {"seed": small.seed, "aug_seed": small.seed}
+        own |= {"spacing": upsampler.spacing, "aug_level": upsampler.aug_level}
         device, precision = self._settings.device, self._settings.precision
         images = (PngImage(small.png),)
-        return (UpsampleRequest(upsampler.name, images=images, device=device, precision=precision, **how),)
+        return (
+            UpsampleRequest(upsampler.name, images=images, device=device, precision=precision, **own | how),
+        )
 
     def _queue_one(self, request: UpsampleRequest, small: SmallPictures, *, first: bool) -> int:
         job = self._enqueue(request, first)

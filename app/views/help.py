@@ -155,10 +155,10 @@ TERMS: dict[str, Term] = {
     ),
     "aug_level": Term(
         "Added noise",
-        "How much noise is added to the small picture first. More lets the upsampler invent more; 0.1 suits.",
+        "How much noise is added to the small picture first. More lets the upsampler invent more.",
         "The upsampler learnt from small pictures with some noise in them and is told how much. A little "
         "covers up flaws of the small picture that would otherwise be copied faithfully; a lot leaves only "
-        "its rough shapes.",
+        "its rough shapes. Each upsampler begins with the amount that suits it.",
     ),
     "aug_seed": Term(
         "Seed of the added noise",

@@ -43,7 +43,7 @@ class _RefusedRow(QWidget):
         column.setSpacing(2)
         column.addWidget(self.name)
         column.addWidget(self.words)
-        if refused.field in ("name", "replace"):
+        if refused.choices or refused.field == "replace":
             column.addLayout(self._answers())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -64,7 +64,7 @@ class _RefusedRow(QWidget):
             )
             button.clicked.connect(lambda: self.replaced.emit(self.refused.file))
             self.answers.append(button)
-        for name in _names_in(self.refused):
+        for name in self.refused.choices:
             button = QPushButton(f"It is {name}")
             describe(button, f"Import {file} as {name}", f"Import it as {name}.")
             button.clicked.connect(lambda _=False, name=name: self.named.emit(self.refused.file, name))
@@ -183,7 +183,7 @@ class ImportPanel(QWidget):
 
     def _again(self, file: str, *, name: str | None = None, replace: bool = False) -> None:
         """Import a refused file after all, with the head that was refused along with it."""
-        heads = [Path(one.file) for one in self._library.refused if _goes_with(one, Path(file))]
+        heads = [Path(one.file) for one in self._library.refused if one.network == file]
         self._library.import_files([Path(file), *heads], name=name, replace=replace)
 
 
@@ -191,15 +191,3 @@ def _reason(refused: Refused) -> str:
     """The message without the path that stands above it already."""
     words = refused.message.removeprefix(f"Couldn't import {refused.file}: ")
     return words[:1].upper() + words[1:]
-
-
-def _names_in(refused: Refused) -> list[str]:
-    """What a file may be called, where nothing in it tells: the message ends in the names."""
-    if refused.field != "name":
-        return []
-    return [name.strip(" .") for name in refused.message.rpartition(": ")[2].split(" or ")]
-
-
-def _goes_with(refused: Refused, network: Path) -> bool:
-    """Whether this is the head that was refused because its network, `network`, was."""
-    return refused.file != str(network) and f"belongs to, {network.name}," in refused.message

@@ -69,7 +69,6 @@ class UpsampleDialog(QDialog):
         self._build_controls()
         self._lay_out()
         self._set_upsampler(self.upsampler)
-        self._show_values()
         self.resize(QSize(860, 600).boundedTo(self.screen().availableSize()))
 
     @classmethod
@@ -192,7 +191,7 @@ class UpsampleDialog(QDialog):
         self.view.setVisible(self._image is None)
         self.exact.setVisible(self._image is not None)
         self._show_source()
-        self._show_plan()
+        self._show_values()
 
     @Slot()
     def _show_source(self) -> None:
@@ -216,7 +215,8 @@ class UpsampleDialog(QDialog):
     def _show_values(self) -> None:
         model = self._model
         self.steps.set_value(model.value("steps"))
-        self.aug_level.set_value(model.value("aug_level"))
+        level = model.value("aug_level")
+        self.aug_level.set_value(self.upsampler.aug_level if level is None else level)
         for name, row in (("aug_seed", self.aug_seed), ("seed", self.seed)):
             value = model.value(name)
             entry = row.control

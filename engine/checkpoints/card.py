@@ -64,6 +64,7 @@ class Card:
     head: Part | None = None
     prediction: str = "v"
     spacing: str = "quadratic"
+    aug_level: float = 0.1  # of an upsampler: how much noise it likes on the small image
     beta_min: float = 0.1
     beta_d: float = 19.9
     data: Mapping[str, str] = field(default_factory=dict)  # name, licence, note
@@ -138,6 +139,7 @@ _MODEL_FIELDS = {
     "prediction": _one_of(PREDICTIONS),
     "spacing": _one_of(SPACINGS),
 }
+_UPSAMPLER_FIELDS = {"aug_level": _number(1e-3, 1.0)}  # of [model] too, and may be missing
 _SCHEDULE_FIELDS = {"beta_min": _number(1e-6, 100.0), "beta_d": _number(1e-6, 1000.0)}
 _DATA_FIELDS = {"name": _TEXT, "licence": _TEXT, "note": _TEXT}
 
@@ -276,7 +278,8 @@ def read_card(path: Path) -> Card:
 def _parse_card(path: Path, text: str) -> Card:
     document = tomllib.loads(text)
     model_table = _Table(path, "model", document.get("model"))
-    model = model_table.take_all(_MODEL_FIELDS)
+    own = _UPSAMPLER_FIELDS if "aug_level" in document["model"] else {}
+    model = model_table.take_all(_MODEL_FIELDS | own)
     if len(set(model["classes"])) != len(model["classes"]):
         raise model_table.complain("classes", _CLASSES.words)
     network_table = _Table(path, "network", document.get("network"))
@@ -370,8 +373,9 @@ def card_to_toml(card: Card) -> str:
     def part(p: Part) -> dict[str, Any]:
         return {"kind": p.kind, **_thawed(p.config), "weights": p.weights, "sha256": p.sha256}
 
+    own = _UPSAMPLER_FIELDS if "low_resolution" in card.network.config else {}
     document: dict[str, Any] = {
-        "model": {key: _thawed(getattr(card, key)) for key in _MODEL_FIELDS},
+        "model": {key: _thawed(getattr(card, key)) for key in _MODEL_FIELDS | own},
         "network": part(card.network),
     }
     if card.head is not None:

@@ -104,11 +104,13 @@ def choose_model(
     named = [model for model in models if model.word in hint]
     if len(named) == 1:
         return named[0]
-    titles, names = (" or ".join(getattr(model, key) for model in models) for key in ("title", "name"))
+    titles = " or ".join(model.title for model in models)
+    names = tuple(model.name for model in models)
     raise BadCheckpoint(
         f"{network.path} is the network of {titles}: nothing in it tells which. "
-        f"Import it with its GENIE head, or give it a name: {names}.",
+        f"Import it with its GENIE head, or give it a name: {' or '.join(names)}.",
         field="name",
+        choices=names,
     )
 
 

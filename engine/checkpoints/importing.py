@@ -45,7 +45,7 @@ class _Job:
     refused: list[Refused] = field(default_factory=list)
 
     def refuse(self, path: Path, error: EngineError) -> None:
-        self.refused.append(Refused(str(path), error.message, error.field))
+        self.refused.append(Refused(str(path), error.message, error.field, error.choices))
 
 
 def run(workbench: Workbench, request: ImportRequest, control: Control) -> Iterator[Event]:
@@ -141,11 +141,12 @@ def _add_head(job: _Job, head: PublishedFile, lonely: BadCheckpoint) -> None:
     if not lacking:
         raise lonely
     if len(lacking) > 1:
-        either = " or ".join(card.name for _, card in lacking)
+        either = tuple(card.name for _, card in lacking)
         raise BadCheckpoint(
-            f"Couldn't import {head.path}: it could be the GENIE head of {either}: nothing in it tells. "
-            "Give that name.",
+            f"Couldn't import {head.path}: it could be the GENIE head of {' or '.join(either)}: "
+            "nothing in it tells. Give that name.",
             field="name",
+            choices=either,
         )
     ((folder, card),) = lacking
     module = build(head.what.config)
@@ -180,9 +181,8 @@ def _check_card(head: PublishedFile, text: str) -> None:
 def _refuse(job: _Job, network: PublishedFile, head: PublishedFile | None, error: EngineError) -> None:
     job.refuse(network.path, error)
     if head is not None:
-        job.refuse(
-            head.path, _bad(head, f"the network it belongs to, {network.path.name}, was not imported.")
-        )
+        why = _bad(head, f"the network it belongs to, {network.path.name}, was not imported.")
+        job.refused.append(Refused(str(head.path), why.message, why.field, network=str(network.path)))
 
 
 def _import(job: _Job, network: PublishedFile, head: PublishedFile | None) -> Generator[Loading, None, bool]:

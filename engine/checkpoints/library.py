@@ -113,6 +113,7 @@ def _describe(folder: Path) -> ModelInfo:
         licence=card.data["licence"],
         data=card.data["name"],
         spacing=card.spacing,
+        aug_level=card.aug_level,
         upsamples_from=card.network.config.get("low_resolution"),
         synonyms=synonyms_of(card),
         problem=problem,

@@ -33,8 +33,8 @@ def add_enlarging_arguments(parser: ArgumentParser) -> None:
         "--upsample-steps", type=whole(1, MAX_STEPS), default=5, metavar="N", help="steps of the upsampler"
     )
     large.add_argument(
-        "--aug-level", type=number(1e-3, 1.0), default=0.1, metavar="S",
-        help="how much noise hides the small image: more of it invents more",
+        "--aug-level", type=number(1e-3, 1.0), metavar="S",
+        help="how much noise hides the small image: more of it invents more (default: the upsampler's own)",
     )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def enlarge(
 
     requests = requests_for(
         result, upsampler, [index for index, _ in files],
-        steps=arguments.upsample_steps, aug_level=arguments.aug_level,
+        steps=arguments.upsample_steps, aug_level=arguments.aug_level or upsampler.aug_level,
         solver="genie" if upsampler.has_head else "ddim",
     )  # fmt: skip
     kind = "webp" if arguments.format == "webp" else "png"

@@ -111,6 +111,7 @@ def _show(model: ModelInfo, find: str | None, console: Console) -> None:
         "can do": _abilities(model),
         "classes": _classes(model, find),
         "spacing": model.spacing,
+        "noise": f"{model.aug_level:g}" if model.is_upsampler else "",
         "size": f"{model.bytes / 1e6:.1f} MB",
         "data": model.data,
         "licence": model.licence,

@@ -197,7 +197,7 @@ def _sampling(arguments: Namespace, catalogue: Catalogue, walk: Walk, kept: Samp
             solver="genie" if upsampler.has_head else "ddim",
             steps=arguments.upsample_steps,
             spacing=upsampler.spacing,
-            aug_level=arguments.aug_level,
+            aug_level=arguments.aug_level or upsampler.aug_level,
         )
     return dataclasses.replace(
         base,

@@ -64,8 +64,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="of the noise the first large image is made of; the next has one more",
     )  # fmt: skip
     how.add_argument(
-        "--aug-level", type=number(1e-3, 1.0), default=0.1, metavar="S",
-        help="how much noise hides the small image: more of it invents more",
+        "--aug-level", type=number(1e-3, 1.0), metavar="S",
+        help="how much noise hides the small image: more of it invents more (default: the model's own)",
     )  # fmt: skip
     how.add_argument(
         "--aug-seed", type=whole(0, MAX_SEED), metavar="N", help="of that noise (default: as --seed)"
@@ -108,12 +108,13 @@ def _sources(paths: list[Path]) -> tuple[FileImage, ...]:
 
 
 def _make_request(arguments: Namespace, catalogue: Catalogue) -> UpsampleRequest:
-    from engine.sources import read_image
+    from engine.messages.photos import Photo
+    from engine.photos import open_photo
 
     if not arguments.images:
         raise BadRequest("Which images? Give one file or more, or --from.", field="images")
     images = _sources(arguments.images)
-    first = read_image(images[0])
+    first, _, _ = open_photo(Photo(images[0]))
     model = choose_upsampler(arguments.model, first.width if first.width == first.height else None, catalogue)
     return UpsampleRequest(
         model=model.name,
@@ -123,7 +124,7 @@ def _make_request(arguments: Namespace, catalogue: Catalogue) -> UpsampleRequest
         solver=catalogue.solver(arguments.solver).name,
         steps=arguments.steps,
         spacing=arguments.spacing or model.spacing,
-        aug_level=arguments.aug_level,
+        aug_level=arguments.aug_level or model.aug_level,
         analytic_first=arguments.afs,
         denoise=arguments.denoise,
         crop=arguments.crop,

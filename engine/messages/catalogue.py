@@ -50,6 +50,7 @@ class ModelInfo:
     licence: str = ""
     data: str = ""
     spacing: str = "quadratic"  # the grid it was measured to like best
+    aug_level: float = 0.1  # an upsampler: the noise on the small image that it was measured to like best
     upsampler: str | None = None  # the model that enlarges what this one makes
     upsamples_from: int | None = None  # an upsampler: the size of the images it enlarges
     synonyms: tuple[tuple[str, ...], ...] = ()  # other names of each class; empty: it has none

@@ -34,7 +34,7 @@ from engine.messages.encode import (
     photo_from_dict,
     photo_to_dict,
 )
-from engine.messages.events import Outcome, Pictures, Provenance
+from engine.messages.events import Outcome, Pictures, PicturesOutcome, Provenance
 from engine.messages.images import FileImage, ImageSource, PngImage, image_from_dict, image_to_dict
 from engine.messages.latents import (
     FileLatent,
@@ -346,7 +346,7 @@ class EditRequest(RouteRequest):
 
 
 @dataclass(frozen=True)
-class Edited(Outcome):
+class Edited(PicturesOutcome):
     """The strip: one picture for each strength, row after row (see `EditRequest.rows`).
 
     `original` is the source's picture, `fidelity` that of each picture to it. After a stop
@@ -362,14 +362,6 @@ class Edited(Outcome):
     seconds: float
     provenance: Provenance
     notices: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        return self.pictures.count == self.request.count
-
-    @property
-    def kept(self) -> bool:
-        return self.pictures.count > 0
 
     @property
     def words(self) -> str:

@@ -35,7 +35,7 @@ from engine.messages.checks import (
     text,
     whole,
 )
-from engine.messages.events import Outcome, Pictures, Provenance
+from engine.messages.events import Outcome, Pictures, PicturesOutcome, Provenance
 from engine.messages.latents import (
     Label,
     LatentSource,
@@ -379,7 +379,7 @@ class DecodeRequest(RouteRequest):
 
 
 @dataclass(frozen=True)
-class Decoded(Outcome):
+class Decoded(PicturesOutcome):
     """All or, after a stop, the finished first part of a request's pictures."""
 
     request: DecodeRequest
@@ -388,14 +388,6 @@ class Decoded(Outcome):
     seconds: float
     provenance: Provenance
     notices: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        return self.pictures.count == self.request.count
-
-    @property
-    def kept(self) -> bool:
-        return self.pictures.count > 0
 
     @property
     def words(self) -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "Notice",
     "Outcome",
     "Pictures",
+    "PicturesOutcome",
     "Progress",
     "Provenance",
     "Result",
@@ -130,8 +131,22 @@ class Outcome:
         raise NotImplementedError
 
 
+class PicturesOutcome(Outcome):
+    """Base of what ends with pictures: all of the request's or, after a stop, the first of them."""
+
+    pictures: Pictures
+
+    @property
+    def complete(self) -> bool:
+        return self.pictures.count == self.request.count
+
+    @property
+    def kept(self) -> bool:
+        return self.pictures.count > 0
+
+
 @dataclass(frozen=True)
-class Result(Outcome):
+class Result(PicturesOutcome):
     """All or, after a stop, the finished first part of a request's images.
 
     `evaluations` counts network evaluations for one image, honestly: a guided image costs two
@@ -146,14 +161,6 @@ class Result(Outcome):
     seconds: float
     provenance: Provenance
     notices: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        return self.pictures.count == self.request.count
-
-    @property
-    def kept(self) -> bool:
-        return self.pictures.count > 0
 
     @property
     def words(self) -> str:

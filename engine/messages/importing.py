@@ -49,11 +49,17 @@ class ImportRequest(Request):
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that no model was made of, and why. `field` is "name" if a name would decide it."""
+    """A file that no model was made of, and why.
+
+    `field` is "name" if a name would decide it, and `choices` are the names then. A head that
+    was refused because its network was names the file of that, `network`.
+    """
 
     file: str
     message: str
     field: str | None = None
+    choices: tuple[str, ...] = ()
+    network: str | None = None
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Photo:
     @property
     def name(self) -> str:
         """The file's path, or words for one that is in no file."""
-        return self.image.path if isinstance(self.image, FileImage) else "a pasted image"
+        return self.image.path if isinstance(self.image, FileImage) else "the picture"
 
 
 def photo_to_dict(photo: Photo) -> dict[str, Any]:

@@ -28,6 +28,11 @@ class Request:
         """One line for a list."""
         return f"{self.kind}, {self.model}"
 
+    @property
+    def count(self) -> int:
+        """How many pictures it is for."""
+        return 1
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]

@@ -35,7 +35,7 @@ from engine.messages.checks import (
     text,
     whole,
 )
-from engine.messages.events import Outcome, Pictures, Progress, Provenance
+from engine.messages.events import Outcome, Pictures, PicturesOutcome, Progress, Provenance
 from engine.messages.request import Request
 from engine.messages.upsample import Upsampling
 from engine.messages.videos import FORMATS, QUALITIES, VideoFormat, video_format
@@ -116,7 +116,11 @@ class FrameRequest(Request):
         text("model", self.model)
         if not isinstance(self.points, tuple) or not self.points:
             raise BadRequest("No point is given to make a picture of.", field="points")
-        whole("count", len(self.points), 1, MAX_COUNT)
+        whole("count", self.count, 1, MAX_COUNT)
+
+    @property
+    def count(self) -> int:
+        return len(self.points)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -139,7 +143,7 @@ class FrameRequest(Request):
 
 
 @dataclass(frozen=True)
-class FrameResult(Outcome):
+class FrameResult(PicturesOutcome):
     """The pictures of a `FrameRequest`, in the order of its points; none after a stop."""
 
     request: FrameRequest
@@ -150,16 +154,8 @@ class FrameResult(Outcome):
     notices: tuple[str, ...] = ()
 
     @property
-    def complete(self) -> bool:
-        return self.pictures.count == len(self.request.points)
-
-    @property
-    def kept(self) -> bool:
-        return self.pictures.count > 0
-
-    @property
     def words(self) -> str:
-        return f"{self.pictures.count:,} of {len(self.request.points):,} frames made."
+        return f"{self.pictures.count:,} of {self.request.count:,} frames made."
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from engine.messages.checks import (
     text,
     whole,
 )
-from engine.messages.events import Outcome, Pictures, Provenance, StepFrame
+from engine.messages.events import Pictures, PicturesOutcome, Provenance, StepFrame
 from engine.messages.images import ImageSource, check_images, image_from_dict, image_to_dict
 from engine.messages.request import Request
 
@@ -130,7 +130,7 @@ class UpsampleRequest(Upsampling, Request):
 
 
 @dataclass(frozen=True)
-class Upsampled(Outcome):
+class Upsampled(PicturesOutcome):
     """All or, after a stop, the finished first part of a request's images.
 
     `sources` are the small images as the upsampler was given them (cropped, without noise),
@@ -145,14 +145,6 @@ class Upsampled(Outcome):
     seconds: float
     provenance: Provenance
     notices: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        return self.pictures.count == self.request.count
-
-    @property
-    def kept(self) -> bool:
-        return self.pictures.count > 0
 
     @property
     def words(self) -> str:

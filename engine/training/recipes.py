@@ -50,6 +50,7 @@ class Recipe:
     noise_scale: float = 1.0
     weight_decay: float = 0.0
     spacing: str = "quadratic"
+    aug_level: float = 0.1  # of an upsampler, for the card
     head_width: int = 32
     head_fade: float = 4.0
     head_targets: int = 24_576

@@ -17,6 +17,7 @@ from engine.errors import BadCheckpoint, UnknownName
 from engine.networks.compact import CompactConfig
 from engine.networks.head import CompactHeadConfig
 from tests.engine.tiny_model import tiny_card, write_tiny_model
+from tests.engine.tiny_upsampler import write_tiny_upsampler
 
 
 def test_a_card_survives_toml(tmp_path: Path) -> None:
@@ -31,6 +32,19 @@ def test_a_card_survives_toml(tmp_path: Path) -> None:
     again = read_card(path)
     assert again == replace(card, training=again.training)
     assert again.training == card.training
+
+
+def test_an_upsampler_says_how_much_noise_suits_it(tmp_path: Path) -> None:
+    path = write_tiny_upsampler(tmp_path, aug_level=0.03) / "card.toml"
+    assert read_card(path).aug_level == 0.03
+    assert read_catalogue([tmp_path]).model("larger").aug_level == 0.03
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("aug_level = 0.03\n", ""), encoding="utf-8")
+    assert read_card(path).aug_level == 0.1  # as the published one
+    path.write_text(text.replace("aug_level = 0.03", "aug_level = 2"), encoding="utf-8")
+    with pytest.raises(BadCheckpoint, match=r"a number from 0\.001 to 1") as caught:
+        read_card(path)
+    assert caught.value.field == "model.aug_level"
 
 
 def test_the_rules_cover_the_config_classes() -> None:

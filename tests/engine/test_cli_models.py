@@ -61,9 +61,10 @@ def test_files_become_a_model(genie: Genie, genie_home: Path) -> None:
 
 def test_a_name_is_asked_for_and_given(genie: Genie) -> None:
     path = write_published(Path("a.pth"), random_network(NETWORKS["church128"]))
-    ended = genie("models", "import", path)
+    ended = genie("models", "import", path, "--json")
     assert ended.code == 2
     assert "Say which with --name" in ended.err
+    assert ended.json["refused"][0]["choices"] == ["bedroom128", "church128"]
     assert genie("models", "import", path, "--name", "church128").code == 0
 
 

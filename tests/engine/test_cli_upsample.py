@@ -51,6 +51,24 @@ def pixels(path: str | Path) -> bytes:
 # --- genie upsample ---------------------------------------------------------------------------
 
 
+def test_where_nothing_is_said_the_noise_is_what_suits_the_upsampler(
+    genie: Genie, upsample: Genie, genie_home: Path
+) -> None:
+    write_tiny_upsampler(genie_home / "models", aug_level=0.03)
+    image = picture("a.png")
+    assert upsample(image, "--json").json["request"]["aug_level"] == 0.03
+    given = upsample(image, "--aug-level", 0.2, "--out", "other", "--json")
+    assert given.json["request"]["aug_level"] == 0.2
+    made = genie(
+        "generate", "--model", "tiny", "--count", 1, "--steps", 2, "--upsample", "larger",
+        "--upsample-steps", 2, "--device", "cpu", "--out", "both", "--json",
+    )  # fmt: skip
+    (large,) = made.json["upsampled"]["files"]
+    request = read_settings(Path(large["path"])).request
+    assert isinstance(request, UpsampleRequest)
+    assert request.aug_level == 0.03
+
+
 def test_every_image_is_a_file_with_its_settings(upsample: Genie) -> None:
     first, second = picture("a cat.png"), picture("b.png", seed=1)
     ended = upsample(first, second, "--model", "larger", "--seed", 3, "--out", "large", "--json")
@@ -114,7 +132,7 @@ def test_words_for_a_person(upsample: Genie) -> None:
     [
         ((), None, "Which images?"),
         (("missing.png",), None, "Couldn't read missing.png: No such file"),
-        (("text.png",), None, "not a picture"),
+        (("text.png",), None, "text.png is not an image this program can open"),
         (("wide.png",), "--crop", "wide.png is 20 x 12; 8 x 8 is needed"),
         (("a.png", "--model", "tiny"), "--model", "enlarges none. Upsamplers: larger"),
         (("a.png", "--model", "nobody"), "--model", "There is no model 'nobody'"),

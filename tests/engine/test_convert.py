@@ -186,7 +186,7 @@ def test_what_the_shapes_leave_open_the_name_may_tell(tmp_path: Path) -> None:
         choose_model(network, None, "cifar10")
     with pytest.raises(BadCheckpoint, match=r"nothing in it tells which.*bedroom128 or church128") as caught:
         choose_model(replace(network, path=Path("lsun/a.pth")), None)
-    assert caught.value.field == "name"
+    assert (caught.value.field, caught.value.choices) == ("name", ("bedroom128", "church128"))
 
 
 def test_the_engine_generates_with_them(tmp_path: Path) -> None:

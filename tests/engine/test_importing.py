@@ -187,6 +187,7 @@ def test_a_name_where_nothing_tells(models: Path, tmp_path: Path) -> None:
     path = write_published(tmp_path / "a.pth", random_network(NETWORKS["church128"]))
     outcome = imported(models, path)
     assert (outcome.refused[0].field, left(models)) == ("name", [])
+    assert outcome.refused[0].choices == ("bedroom128", "church128")
     assert "bedroom128 or church128" in outcome.refused[0].message
     assert "it is not the network of cifar10" in refused(models, path, name="cifar10")
     assert imported(models, path, name="bedroom128").models == ("bedroom128",)
@@ -202,6 +203,7 @@ def test_what_is_there_is_replaced_only_if_asked(models: Path, tmp_path: Path) -
     assert (outcome.models, outcome.refused[0].field) == ((), "replace")
     assert "there already" in outcome.refused[0].message
     assert "checkpoint.pth, was not imported" in outcome.refused[1].message
+    assert [entry.network for entry in outcome.refused] == [None, str(files[0])]
     assert not read_catalogue([models]).model("cifar10").has_head
     assert imported(models, *files, replace=True).models == ("cifar10",)
     assert read_catalogue([models]).model("cifar10").has_head
@@ -263,6 +265,7 @@ def test_a_head_that_comes_later_and_could_belong_to_several(models: Path, tmp_p
     head = write_published(tmp_path / "head.pth", random_network(HEADS["cifar10"], seed=1))
     outcome = imported(models, head)
     assert (outcome.models, outcome.refused[0].field) == ((), "name")
+    assert outcome.refused[0].choices == ("cats128", "cifar10")
     assert "the GENIE head of cats128 or cifar10" in outcome.refused[0].message
     assert imported(models, head, name="cats128").models == ("cats128",)
     assert [info.has_head for info in read_catalogue([models]).models] == [True, False]  # cats128 first

@@ -240,6 +240,28 @@ def test_what_is_no_image_is_refused_with_its_name(tmp_path: Path, data: bytes, 
     assert caught.value.field == "images"
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"])
+def test_flipped_bytes_are_survived(tmp_path: Path, kind: str) -> None:
+    """Said in words, or harmless."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "words"
+    buffer = io.BytesIO()
+    Image.fromarray(colours(24, 16)).save(buffer, kind, exif=exif)
+    random = np.random.default_rng(0)
+    path = tmp_path / "picture"
+    for trial in range(200):
+        raw = bytearray(buffer.getvalue())
+        for place in random.integers(0, (60, 200, len(raw))[trial % 3], 1 + trial % 4):
+            raw[min(place, len(raw) - 1)] ^= 1 << int(random.integers(8))
+        path.write_bytes(raw)
+        try:
+            said: object = framed(path, channels=3)[0].shape[1]
+        except BadImage as error:
+            said = error.message
+        assert said == 8 or str(path) in str(said)
+
+
 def test_files_that_are_not_there_or_changed(tmp_path: Path) -> None:
     with pytest.raises(BadImage, match="No such file"):
         framed(tmp_path / "none.png")

@@ -36,6 +36,7 @@ def write_tiny_upsampler(
     head: bool = True,
     data: str = "Random",
     channels: int = 3,
+    aug_level: float = 0.1,
 ) -> Path:
     """Write the upsampler `folder/name`; `Engine([folder])` then offers it."""
     config: Any
@@ -64,6 +65,7 @@ def write_tiny_upsampler(
         head=Part("published" if kind == "adm-upsampler" else kind, config_of(part), "head.safetensors")
         if head
         else None,
+        aug_level=aug_level,
         data={"name": data, "licence": "MIT", "note": ""},
     )
     head_state = _random(bent(part), 1) if head else None

@@ -27,7 +27,7 @@ from engine.messages import (
     Upsampled,
     UpsampleRequest,
 )
-from engine.sources import fit, read_image
+from engine.photos import read_small
 from tests.fake_engine import FakeEngine, Gate, fake_catalogue, fake_pictures
 from tests.views.studio_kit import PATIENCE_MS, finish, studio_with
 
@@ -39,7 +39,7 @@ def large_catalogue() -> Catalogue:
     models = list(fake_catalogue().models)
     upsampler = dataclasses.replace(
         models[0],
-        name="fashion32-up", title="Fashion 32 large", image_size=LARGE, upsamples_from=8, classes=(),
+        name="fashion32-up", title="Fashion 32 large", image_size=LARGE, upsamples_from=8, aug_level=0.05, classes=(),
     )  # fmt: skip
     models[0] = dataclasses.replace(models[0], upsampler="fashion32-up")
     return Catalogue((*models, upsampler), fake_catalogue().solvers)
@@ -57,7 +57,7 @@ class Upsampler(FakeEngine):
         self.large_gate.open_all()
 
     def enlarge(self, request: UpsampleRequest, control: Control) -> Iterator[Event | Exception]:
-        small = [fit(read_image(source), 8, 1, crop=request.crop) for source in request.images]
+        small = [read_small(source, 8, 1, crop=request.crop) for source in request.images]
         sources = Pictures(len(small), 8, 8, 1, b"".join(picture.data for picture in small))
         large = enlarged(sources, LARGE)
         provenance = Provenance("cpu", "Fake CPU", "fp32", "0.0", "0.1.0", (1,) * request.count)
@@ -134,7 +134,7 @@ def test_a_result_becomes_large_on_the_canvas_and_in_the_history(
     assert len(studio.upsampling.submit(small)) == 1
     result = upsampled(qtbot, studio)
     (request,) = asked(engine)
-    assert (request.steps, request.aug_level, request.seed, request.aug_seed) == (4, 0.1, 40, 40)
+    assert (request.steps, request.aug_level, request.seed, request.aug_seed) == (4, 0.05, 40, 40)
     assert request.solver == "genie"
     assert result.sources == before.pictures  # bit for bit what was on the canvas
     assert studio.canvas.pictures == enlarged(before.pictures, LARGE)
@@ -262,7 +262,7 @@ def test_the_file_of_a_large_picture_holds_all_it_takes(studio: Studio, qtbot: Q
     saved = read_settings(tmp_path / "one.png")
     assert isinstance(saved.request, UpsampleRequest)
     assert saved.request.seeds[saved.index] == 6
-    source = fit(read_image(saved.request.images[saved.index]), 8, 1, crop=False)
+    source = read_small(saved.request.images[saved.index], 8, 1, crop=False)
     assert source == result.sources.one(1)
     with qtbot.waitSignal(studio.writer.written, timeout=PATIENCE_MS):
         qtbot.waitUntil(lambda: len(studio.canvas.record_ids) == 2)

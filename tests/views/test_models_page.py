@@ -141,7 +141,8 @@ def test_a_refusal_a_name_would_decide_offers_the_names(open_window: Open, qtbot
             "Import it with its GENIE head, or give it a name: lsun-bedroom128 or lsun-church128."
         )
         pair = f"Couldn't import {head}: the network it belongs to, net.pth, was not imported."
-        yield Imported(request, (), (Refused(network, why, "name"), Refused(head, pair, "file")), 0.1)
+        which = Refused(network, why, "name", ("lsun-bedroom128", "lsun-church128"))
+        yield Imported(request, (), (which, Refused(head, pair, "file", network=network)), 0.1)
 
     importer.scripts["import"] = ambiguous  # type: ignore[assignment]
     window = open_window(importer)
@@ -156,21 +157,32 @@ def test_a_refusal_a_name_would_decide_offers_the_names(open_window: Open, qtbot
 
 
 def test_a_model_that_is_there_can_be_replaced(open_window: Open, qtbot: QtBot) -> None:
+    asked: list[ImportRequest] = []
     importer = Importer()
 
     def there(request: ImportRequest, _control: object) -> object:
+        asked.append(request)
         if request.replace:
             yield Imported(request, ("cifar",), (), 0.1)
-        else:
-            yield Imported(request, (), (Refused(request.files[0], "It is there already.", "replace"),), 0.1)
+            return
+        why, pair = "It is there already.", "Its network was not imported."
+        refused = [
+            one
+            for network, head in zip(request.files[::2], request.files[1::2], strict=True)
+            for one in (Refused(network, why, "replace"), Refused(head, pair, "file", network=network))
+        ]
+        yield Imported(request, (), tuple(refused), 0.1)
 
     importer.scripts["import"] = there  # type: ignore[assignment]
     window = open_window(importer)
-    drop(window, Path("/x/cifar.pth"))
+    # Two of the same name, as published files are.
+    drop(window, *(Path(folder, name) for folder in ("/x", "/y") for name in ("net.pth", "head.pth")))
     panel = window.models_page.importing
-    qtbot.waitUntil(lambda: len(panel.rows) == 1)
-    qtbot.mouseClick(answers(panel)[0], LEFT)
+    qtbot.waitUntil(lambda: len(panel.rows) == 4)
+    assert [button.text() for button in answers(panel)] == ["Replace it", "Replace it"]
+    qtbot.mouseClick(answers(panel)[1], LEFT)
     qtbot.waitUntil(lambda: panel.title.text() == "1 model imported")
+    assert asked[-1].files == ("/y/net.pth", "/y/head.pth")
 
 
 def test_an_own_model_is_removed_with_undo_and_emptied_after_a_question(

@@ -92,6 +92,7 @@ def test_noise_and_seeds_lie_under_advanced(window: MainWindow, qtbot: QtBot, en
     qtbot.mouseClick(dialog.fold, LEFT)
     assert dialog.advanced.isVisible()
     dialog.activateWindow()
+    assert float(dialog.aug_level.entry.text()) == 0.05  # what suits the upsampler
     dialog.aug_level.entry.setFocus()
     qtbot.waitUntil(dialog.aug_level.entry.hasFocus)
     dialog.aug_level.entry.selectAll()

@@ -167,7 +167,9 @@ class RenderModel(QObject):
             how = Upsampling(self.upsampler)
             if large is not None:
                 solver = "genie" if large.has_head else "dpmpp-2m"
-                how = dataclasses.replace(how, solver=solver, spacing=large.spacing)
+                how = dataclasses.replace(
+                    how, solver=solver, spacing=large.spacing, aug_level=large.aug_level
+                )
             sampling = dataclasses.replace(sampling, upsampling=how)
         return TraverseRequest(
             walk, str(self.path), sampling, self._choices.format, self._choices.quality, self._choices.scale
