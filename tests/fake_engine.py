@@ -83,7 +83,14 @@ def fake_catalogue() -> Catalogue:
     return Catalogue(
         models=(
             model("fashion32", "Fashion 32"),
-            model("headless", "Headless", has_head=False, spacing="log-snr", channels=3),
+            model(
+                "headless",
+                "Headless",
+                has_head=False,
+                spacing="log-snr",
+                channels=3,
+                background=(255, 255, 255),
+            ),
             model("plain", "Plain", classes=(), null_label=False),
             model("broken", "Broken", problem="its weights are missing."),
         ),

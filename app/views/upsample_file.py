@@ -12,6 +12,8 @@ from app.models.edit.opening import PICTURE_SUFFIXES, Opened, PictureReader
 from app.models.studio import Studio
 from app.views.upsample_dialog import UpsampleDialog
 
+_WHITE = (255, 255, 255)  # as the command line has it
+
 __all__ = ["FileUpsampler", "choose_picture"]
 
 
@@ -27,7 +29,7 @@ class FileUpsampler(QObject):
         self.dialog: UpsampleDialog | None = None
 
     def open(self, path: Path) -> None:
-        self._reader.read_file(path)
+        self._reader.read_file(path, _WHITE)
 
     @Slot(object)
     def _on_read(self, opened: Opened) -> None:

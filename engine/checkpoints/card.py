@@ -65,6 +65,7 @@ class Card:
     prediction: str = "v"
     spacing: str = "quadratic"
     aug_level: float = 0.1  # of an upsampler: how much noise it likes on the small image
+    background: tuple[int, int, int] = (0, 0, 0)  # red, green, blue: what lies behind its pictures
     beta_min: float = 0.1
     beta_d: float = 19.9
     data: Mapping[str, str] = field(default_factory=dict)  # name, licence, note
@@ -139,7 +140,11 @@ _MODEL_FIELDS = {
     "prediction": _one_of(PREDICTIONS),
     "spacing": _one_of(SPACINGS),
 }
-_UPSAMPLER_FIELDS = {"aug_level": _number(1e-3, 1.0)}  # of [model] too, and may be missing
+# Of [model] too; they may be missing and then are as `Card` has them.
+_OPTIONAL_FIELDS = {
+    "aug_level": _number(1e-3, 1.0),
+    "background": _list_of("three whole numbers from 0 to 255", _whole(0, 255).ok, 3, 3),
+}
 _SCHEDULE_FIELDS = {"beta_min": _number(1e-6, 100.0), "beta_d": _number(1e-6, 1000.0)}
 _DATA_FIELDS = {"name": _TEXT, "licence": _TEXT, "note": _TEXT}
 
@@ -278,8 +283,8 @@ def read_card(path: Path) -> Card:
 def _parse_card(path: Path, text: str) -> Card:
     document = tomllib.loads(text)
     model_table = _Table(path, "model", document.get("model"))
-    own = _UPSAMPLER_FIELDS if "aug_level" in document["model"] else {}
-    model = model_table.take_all(_MODEL_FIELDS | own)
+    given = {key: rule for key, rule in _OPTIONAL_FIELDS.items() if key in document["model"]}
+    model = {key: _frozen(value) for key, value in model_table.take_all(_MODEL_FIELDS | given).items()}
     if len(set(model["classes"])) != len(model["classes"]):
         raise model_table.complain("classes", _CLASSES.words)
     network_table = _Table(path, "network", document.get("network"))
@@ -299,7 +304,7 @@ def _parse_card(path: Path, text: str) -> Card:
                 raise schedule_table.complain(key, f"{needed}, as for every published network,")
     data = _Table(path, "data", document.get("data", {"name": "", "licence": "", "note": ""}))
     return Card(
-        **{**model, "classes": tuple(model["classes"])},
+        **model,
         network=network,
         head=head,
         beta_min=float(schedule["beta_min"]),
@@ -373,9 +378,9 @@ def card_to_toml(card: Card) -> str:
     def part(p: Part) -> dict[str, Any]:
         return {"kind": p.kind, **_thawed(p.config), "weights": p.weights, "sha256": p.sha256}
 
-    own = _UPSAMPLER_FIELDS if "low_resolution" in card.network.config else {}
+    told = [key for key in _OPTIONAL_FIELDS if getattr(card, key) != getattr(Card, key)]
     document: dict[str, Any] = {
-        "model": {key: _thawed(getattr(card, key)) for key in _MODEL_FIELDS | own},
+        "model": {key: _thawed(getattr(card, key)) for key in (*_MODEL_FIELDS, *told)},
         "network": part(card.network),
     }
     if card.head is not None:

@@ -114,6 +114,7 @@ def _describe(folder: Path) -> ModelInfo:
         data=card.data["name"],
         spacing=card.spacing,
         aug_level=card.aug_level,
+        background=card.background,
         upsamples_from=card.network.config.get("low_resolution"),
         synonyms=synonyms_of(card),
         problem=problem,

@@ -122,8 +122,8 @@ def _seeds(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def _source(arguments: Namespace, path: Path) -> Source:
-    return FileLatent(str(path)) if path.suffix == _LATENT else photo_of(arguments, path)
+def _source(arguments: Namespace, path: Path, model: ModelInfo) -> Source:
+    return FileLatent(str(path)) if path.suffix == _LATENT else photo_of(arguments, path, model)
 
 
 def _label(arguments: Namespace, source: Source, model: ModelInfo) -> Label:
@@ -148,7 +148,9 @@ def _make_edit(arguments: Namespace, model: ModelInfo, direction: Path | None) -
         return ClassEdit(one_class(_needed(arguments, "to"), model, "to"))
     if kind == "blend":
         other = _needed(arguments, "other")
-        return BlendEdit(_source(arguments, other), one_class(arguments.other_class, model, "other-class"))
+        return BlendEdit(
+            _source(arguments, other, model), one_class(arguments.other_class, model, "other-class")
+        )
     if kind == "vary":
         return VaryEdit(_seeds(arguments.seeds))
     if kind == "mask":
@@ -170,7 +172,7 @@ def _selection(arguments: Namespace, name: str, model: ModelInfo) -> Selection:
 
     text = _needed(arguments, name)
     if Path(text).is_dir():
-        return tuple(photo_of(arguments, path) for path in images_in(Path(text)))
+        return tuple(photo_of(arguments, path, model) for path in images_in(Path(text)))
     label = one_class(text, model, name)
     if not isinstance(label, int):
         raise BadRequest(f"--{name} is {shorten(text)}; a class or a folder of images is needed.", field=name)
@@ -207,7 +209,7 @@ def _run(arguments: Namespace, console: Console) -> int:
 
     catalogue = read_catalogue()
     model = catalogue.model(arguments.model)
-    source = _source(arguments, _needed_source(arguments))
+    source = _source(arguments, _needed_source(arguments), model)
     label = _label(arguments, source, model)
     strengths = _strengths(arguments.strength)
     fast = FAST_SOLVER if model.has_head else "dpmpp-2m"

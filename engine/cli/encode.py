@@ -102,7 +102,7 @@ def _make_request(arguments: Namespace, catalogue: Catalogue) -> EncodeRequest:
     catalogue.solver(options["solver"])
     return EncodeRequest(
         **options,
-        photos=tuple(photo_of(arguments, path) for path in paths),
+        photos=tuple(photo_of(arguments, path, model) for path in paths),
         labels=_labels(arguments.label, model, len(paths)),
         exact=arguments.exact,
     )

@@ -88,14 +88,18 @@ def add_photo_options(parser: ArgumentParser) -> None:
         "--resample", choices=RESAMPLINGS, default="auto", help="how it is brought to the model's size"
     )
     cut.add_argument(
-        "--background", default="0,0,0", metavar="R,G,B", help="behind what is clear, and beyond the edges"
+        "--background",
+        metavar="R,G,B",
+        help="behind what is clear, and beyond the edges (default: what lies behind the model's pictures)",
     )
 
 
-def photo_of(arguments: Namespace, path: Path) -> Photo:
-    """The photo in a file, cut as the options say."""
+def photo_of(arguments: Namespace, path: Path, model: ModelInfo) -> Photo:
+    """The photo in a file, cut for the model as the options say."""
     crop = None if arguments.crop is None else _numbers("crop", arguments.crop, 4)
-    background = _numbers("background", arguments.background, 3)
+    background: tuple[int, ...] = model.background
+    if arguments.background is not None:
+        background = _numbers("background", arguments.background, 3)
     return Photo(
         FileImage(str(path)),
         None if crop is None else (crop[0], crop[1], crop[2], crop[3]),

@@ -51,6 +51,7 @@ class ModelInfo:
     data: str = ""
     spacing: str = "quadratic"  # the grid it was measured to like best
     aug_level: float = 0.1  # an upsampler: the noise on the small image that it was measured to like best
+    background: tuple[int, int, int] = (0, 0, 0)  # behind its pictures, so behind what is clear in others
     upsampler: str | None = None  # the model that enlarges what this one makes
     upsamples_from: int | None = None  # an upsampler: the size of the images it enlarges
     synonyms: tuple[tuple[str, ...], ...] = ()  # other names of each class; empty: it has none

@@ -59,6 +59,7 @@ def write_model(recipe: Recipe, run: Path, folder: Path, device: torch.device | 
         prediction="v",
         spacing=recipe.spacing,
         aug_level=recipe.aug_level,
+        background=recipe.background,
         data={"name": data.name, "licence": data.licence, "note": data.note},
         training=training,
     )

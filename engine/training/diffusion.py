@@ -170,6 +170,17 @@ def train_network(
 
 def _recipe_identity(recipe: Recipe) -> str:
     """What must agree for a checkpoint to be continued: the network and the optimisation."""
-    words = {"title", "summary", "classes", "data", "examples", "spacing", "aug_level", "steps", "restarts"}
+    words = {
+        "title",
+        "summary",
+        "classes",
+        "data",
+        "examples",
+        "spacing",
+        "aug_level",
+        "background",
+        "steps",
+        "restarts",
+    }
     kept = {k: v for k, v in asdict(recipe).items() if k not in words and not k.startswith("head_")}
     return repr(sorted(kept.items()))

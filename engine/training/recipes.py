@@ -50,7 +50,8 @@ class Recipe:
     noise_scale: float = 1.0
     weight_decay: float = 0.0
     spacing: str = "quadratic"
-    aug_level: float = 0.1  # of an upsampler, for the card
+    aug_level: float = 0.1  # for the card, as is the next
+    background: tuple[int, int, int] = (0, 0, 0)
     head_width: int = 32
     head_fade: float = 4.0
     head_targets: int = 24_576
@@ -102,6 +103,7 @@ EMOJI64 = Recipe(
     batch=32,
     learning_rate=1e-3,
     noise_centre=0.0,
+    background=(255, 255, 255),
     head_targets=6144,
 )  # fmt: skip
 
@@ -124,6 +126,7 @@ EMOJI256_UP = Recipe(
     batch=16,
     learning_rate=6e-4,
     label_dropout=0.0,
+    background=(255, 255, 255),
     noise_centre=-1.0,
     noise_scale=1.4,
     head_width=24,

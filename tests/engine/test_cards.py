@@ -47,6 +47,18 @@ def test_an_upsampler_says_how_much_noise_suits_it(tmp_path: Path) -> None:
     assert caught.value.field == "model.aug_level"
 
 
+def test_what_lies_behind_the_pictures_of_a_model(tmp_path: Path) -> None:
+    path = tmp_path / "card.toml"
+    for card in (tiny_card(), replace(tiny_card(), background=(255, 250, 0))):
+        path.write_text(card_to_toml(card), encoding="utf-8")
+        assert read_card(path).background == card.background
+    assert tiny_card().background == (0, 0, 0)
+    path.write_text(path.read_text(encoding="utf-8").replace("250", "256"), encoding="utf-8")
+    with pytest.raises(BadCheckpoint, match="three whole numbers from 0 to 255") as caught:
+        read_card(path)
+    assert caught.value.field == "model.background"
+
+
 def test_the_rules_cover_the_config_classes() -> None:
     assert list(NETWORK_FIELDS["compact"]) == [f.name for f in fields(CompactConfig)]
     assert list(HEAD_FIELDS["compact"]) == [f.name for f in fields(CompactHeadConfig)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,16 @@ def test_a_folder_with_a_bad_file_in_it(genie: Genie) -> None:
     again = genie("encode", "a.png", "--model", "tiny", "--out", "out", "--json")
     assert again.json["images"][0]["latent"] == "out/a_2.latent.safetensors"
     assert Path("out/a.latent.safetensors").exists()
+
+
+def test_what_is_clear_shows_what_lies_behind_the_pictures_of_the_model(genie: Genie) -> None:
+    Image.new("RGBA", (8, 8), (200, 0, 0, 0)).save("clear.png")
+    card = Path(os.environ["GENIE_HOME"]) / "models" / "tiny" / "card.toml"
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace("[model]", "[model]\nbackground = [255, 255, 255]"), encoding="utf-8")
+    for option, found in ((), [255] * 3), (("--background", "0,9,0"), [0, 9, 0]):
+        ended = genie("encode", "clear.png", "--model", "tiny", *option, "--json")
+        assert ended.json["request"]["photos"][0]["background"] == found
 
 
 def test_words_for_a_person(genie: Genie) -> None:

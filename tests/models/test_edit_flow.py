@@ -199,6 +199,20 @@ def test_unusual_pictures_open_and_say_what_was_done(
         assert (crop.width, crop.height) == (9, 16)
 
 
+def test_what_is_clear_shows_what_lies_behind_the_pictures_of_the_model(
+    qtbot: QtBot, edits: Edits, tmp_path: Path
+) -> None:
+    path = tmp_path / "clear.png"
+    Image.new("RGBA", (8, 8), (200, 0, 0, 0)).save(path)
+    for model, level in (("headless", 255), ("fashion32", 0)):
+        edits.settings.model = model
+        with qtbot.waitSignal(edits.encode.cropping, timeout=PATIENCE) as asked_for:
+            edits.open_files([path])
+        assert asked_for.args is not None
+        assert set(asked_for.args[0].pixels.data) == {level}
+        edits.encode.drop_crop()
+
+
 def test_a_folder_is_one_job_and_a_bad_file_does_not_stop_the_rest(
     qtbot: QtBot, studio: Studio, edits: Edits, tmp_path: Path
 ) -> None:

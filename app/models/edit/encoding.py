@@ -162,7 +162,7 @@ class EncodeModel(QObject):
             return False
         if len(files) == 1:
             self._set_state("reading")
-            self.reader.read_file(files[0])
+            self.reader.read_file(files[0], self._background())
             return True
         return self._encode_files(files)
 
@@ -175,7 +175,7 @@ class EncodeModel(QObject):
             return
         self._label = label
         self._set_state("reading")
-        self.reader.read_png(data if callable(data) else lambda: data, name)
+        self.reader.read_png(data if callable(data) else lambda: data, name, self._background())
 
     def _must_wait(self) -> bool:
         """One encoding at a time: what came of the one before would not be seen."""
@@ -238,8 +238,14 @@ class EncodeModel(QObject):
 
     # --- inside
 
+    def _background(self) -> tuple[int, int, int]:
+        """What lies behind the pictures of the model, so behind what is clear in a person's own."""
+        info = self._settings.model_info
+        return (0, 0, 0) if info is None else info.background
+
     def _encode_files(self, files: Sequence[Path]) -> bool:
-        photos = tuple(Photo(FileImage(str(path))) for path in files)
+        ground = self._background()
+        photos = tuple(Photo(FileImage(str(path)), background=ground) for path in files)
         return self._submit(photos, tuple(path.name for path in files), None)
 
     def _submit(self, photos: tuple[Photo, ...], names: tuple[str, ...], original: Pictures | None) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PICTURE_SUFFIXES", "Opened", "PictureReader", "pictures_in"]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+Colour = tuple[int, int, int]  # red, green, blue from 0 to 255
 _MOST = 2000  # files of a folder
 
 
@@ -80,12 +81,13 @@ class PictureReader(QObject):
     def busy(self) -> bool:
         return self._busy
 
-    def read_file(self, path: Path) -> None:
-        self._ask(FileImage(str(path)), path.name, path)
+    def read_file(self, path: Path, background: Colour) -> None:
+        """`background` shows where the picture is clear."""
+        self._ask(FileImage(str(path)), path.name, path, background)
 
-    def read_png(self, data: Callable[[], bytes], name: str) -> None:
+    def read_png(self, data: Callable[[], bytes], name: str, background: Colour) -> None:
         """A picture that is no file: pasted, or from the history. `data` is called in the thread."""
-        self._ask(data, name, None)
+        self._ask(data, name, None, background)
 
     def forget(self) -> None:
         """What is being read is not wanted any more."""
@@ -98,7 +100,9 @@ class PictureReader(QObject):
             self._executor.shutdown(cancel_futures=True)
             self._executor = None
 
-    def _ask(self, source: FileImage | Callable[[], bytes], name: str, path: Path | None) -> None:
+    def _ask(
+        self, source: FileImage | Callable[[], bytes], name: str, path: Path | None, background: Colour
+    ) -> None:
         if self._executor is None:
             from concurrent.futures import ThreadPoolExecutor
 
@@ -108,7 +112,7 @@ class PictureReader(QObject):
         asked = self._asked
 
         def work() -> None:
-            self._done.emit(asked, _open(source, name, path))
+            self._done.emit(asked, _open(source, name, path, background))
 
         self._executor.submit(work)
 
@@ -119,14 +123,16 @@ class PictureReader(QObject):
             self.read.emit(opened)
 
 
-def _open(source: FileImage | Callable[[], bytes], name: str, path: Path | None) -> Opened:
+def _open(
+    source: FileImage | Callable[[], bytes], name: str, path: Path | None, background: Colour
+) -> Opened:
     try:
         from app.models.edit.crop import halved, reduced
         from engine.messages.encode import Photo
         from engine.photos import open_photo
 
         # Just as a picture of a folder is read, which nobody crops.
-        photo = Photo(source if isinstance(source, FileImage) else PngImage(source()))
+        photo = Photo(source if isinstance(source, FileImage) else PngImage(source()), background=background)
         image, _, notes = open_photo(photo)
         return Opened(name, path, image, notes=notes, shown=reduced(image), halves=halved(image))
     except Exception as error:

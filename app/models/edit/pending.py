@@ -202,7 +202,8 @@ class PendingEdit(QObject):
 
     def open_other(self, path: Path) -> None:
         """Blend with a picture file: the largest square in its middle. Refused beside the control."""
-        self.reader.read_file(path)
+        info = self._settings.model_info
+        self.reader.read_file(path, (0, 0, 0) if info is None else info.background)
 
     @Slot(object)
     def _on_read(self, opened: Opened) -> None:
