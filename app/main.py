@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import sys
 import threading
@@ -29,7 +28,10 @@ _SHUTDOWN = 30_000  # ms the engine may take to come back from its last evaluati
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run and return the exit code: 0, or 2 where something is missing or was asked wrongly."""
-    multiprocessing.freeze_support()
+    if getattr(sys, "frozen", False):  # elsewhere it does nothing, and is slow to import
+        import multiprocessing
+
+        multiprocessing.freeze_support()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] != "--screenshots":
         return _command_line(arguments)
@@ -73,8 +75,7 @@ def _has_screen() -> bool:
 
 def _window(screenshots: Path | None) -> int:
     gc.disable()  # until the first paint, which looking through all that is made would only put off
-    # PySide6 first: qasync takes the Qt binding that is imported already.
-    from PySide6.QtCore import QTimer
+    from PySide6.QtCore import QEventLoop, QTimer
     from PySide6.QtWidgets import QApplication
 
     from app.models.studio import APP_TITLE, Studio
@@ -101,20 +102,17 @@ def _window(screenshots: Path | None) -> int:
         from app.views.screenshots import Screenshots
 
         Screenshots(window, screenshots)  # the window owns it
-    # Torch holds up everything else while it loads, so it begins when the window is on screen.
-    begin = QTimer(window, singleShot=True, interval=_START_ANYWAY)  # minimised, it is never painted
-    begin.timeout.connect(studio.start)
-    begin.start()
-
-    def painted() -> None:
-        gc.enable()
-        if begin.isActive():
-            begin.start(0)
-
-    window.painted.connect(painted)
     window.show()
     try:
-        _run_loop(application)
+        # What takes long to load waits until the window is on screen: asyncio, and torch above all.
+        shown = QEventLoop()
+        window.painted.connect(shown.quit)
+        QTimer.singleShot(_START_ANYWAY, shown.quit)  # minimised, it is never painted
+        shown.exec()
+        gc.enable()
+        QTimer.singleShot(0, studio.start)
+        if window.isVisible():
+            _run_loop(application)
     finally:
         gc.enable()
         trouble.uninstall()
@@ -133,7 +131,7 @@ def _run_loop(application: object) -> None:
     import contextlib
     import signal
 
-    import qasync
+    import qasync  # takes the Qt binding that is imported already
     from PySide6.QtWidgets import QApplication
 
     assert isinstance(application, QApplication)

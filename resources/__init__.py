@@ -6,7 +6,9 @@ from pathlib import Path
 
 __all__ = ["path"]
 
+_ROOT = Path(__file__).resolve().parent
+
 
 def path(*parts: str) -> Path:
     """The file or folder of that name inside the resources, say `path("icons", "dice.svg")`."""
-    return Path(__file__).resolve().parent.joinpath(*parts)
+    return _ROOT.joinpath(*parts)

@@ -16,6 +16,7 @@ __all__ = ["APP_TITLE", "ENGINE_STATES", "StatusModel"]
 
 APP_TITLE = "GENIE Studio"
 _TITLE_INTERVAL = 0.25  # s; window managers redraw the title for every change
+_MEMORY_INTERVAL = 1.0  # s; every step of a job announces something, and reading a file takes time
 ENGINE_STATES = ("starting", "ready", "failed")
 
 
@@ -36,6 +37,7 @@ class StatusModel(QObject):
         self._model: ModelInfo | None = None
         self._activity = "idle"
         self._memory = 0
+        self._memory_time = float("-inf")
         self._title = APP_TITLE
         self._title_time = float("-inf")
 
@@ -148,7 +150,9 @@ class StatusModel(QObject):
             self.title_changed.emit(title)
 
     def _announce(self) -> None:
-        self._memory = _resident_bytes()
+        now = time.monotonic()
+        if now - self._memory_time >= _MEMORY_INTERVAL:
+            self._memory_time, self._memory = now, _resident_bytes()
         self.changed.emit()
 
 

@@ -270,23 +270,22 @@ class _Line(QLabel):
     def __init__(self) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.words_width = 0  # what the text needs in one line
         self._fit()
 
     def setText(self, text: str) -> None:
         super().setText(text)
+        self.words_width = QFontMetrics(theme.current().font(figures=True)).horizontalAdvance(text)
         self._fit()
-
-    def words_width(self) -> int:
-        """What the text needs in one line."""
-        return QFontMetrics(theme.current().font(figures=True)).horizontalAdvance(self.text())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
 
     def _fit(self) -> None:
-        small = self.words_width() > self.width()
-        self.setWordWrap(small)
+        small = self.words_width > self.width()
+        if small != self.wordWrap():
+            self.setWordWrap(small)
         theme.set_look(self, role="small" if small else "figures")
 
 
@@ -301,6 +300,9 @@ class StateLine(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress")
+        keep = self.bar.sizePolicy()
+        keep.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(keep)
         self._sign = QLabel()
         self.left = _Line()
         self.left.setAccessibleName("State of the canvas")
@@ -321,22 +323,25 @@ class StateLine(QWidget):
         column.addWidget(self.bar)
         column.addLayout(row, 1)
         self.setFixedHeight(36)
+        self._words = ("", "")
         self._icon = ("", "")
         theme.current().changed.connect(self._paint_sign)
 
     def say(self, left: str, right: str = "", *, icon: str = "", role: str = "quiet") -> None:
         """Words at both ends; an icon in the colour of `role` before them."""
-        self.left.setText(left)
-        self.left.setToolTip(left)
-        self.right.setText(right)
-        self._share_room()
+        if (left, right) != self._words:
+            self._words = (left, right)
+            self.left.setText(left)
+            self.left.setToolTip(left)
+            self.right.setText(right)
+            self._share_room()
         if (icon, role) != self._icon:
             self._icon = (icon, role)
             self._paint_sign()
 
     def _share_room(self) -> None:
         """What stands to the right gives way where the words to the left would be cut."""
-        both = self.left.words_width() + self.right.fontMetrics().horizontalAdvance(self.right.text())
+        both = self.left.words_width + self.right.fontMetrics().horizontalAdvance(self.right.text())
         taken = 2 * 12 + 2 * tokens.GAP + tokens.ICON
         self.right.setVisible(bool(self.right.text()) and both + taken <= self.width())
 
@@ -346,12 +351,15 @@ class StateLine(QWidget):
 
     def set_fraction(self, fraction: float | None) -> None:
         """Show how much is done, from 0 to 1; None when nothing is under way."""
-        keep = self.bar.sizePolicy()
-        keep.setRetainSizeWhenHidden(True)
-        self.bar.setSizePolicy(keep)
         self.bar.setVisible(fraction is not None)
-        if fraction is not None:
-            self.bar.setValue(round(1000 * max(0.0, min(1.0, fraction))))
+        if fraction is None:
+            return
+        value = round(1000 * max(0.0, min(1.0, fraction)))
+        if value != self.bar.value():
+            # With updates on, it would paint at once all that waits to be painted in the window.
+            self.bar.setUpdatesEnabled(False)
+            self.bar.setValue(value)
+            self.bar.setUpdatesEnabled(True)
             self.bar.setAccessibleDescription(f"{fraction:.0%} done")
 
     def _paint_sign(self) -> None:

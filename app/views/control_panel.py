@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -286,13 +286,13 @@ class ControlPanel(QWidget):
         column.addWidget(self.fold)
         column.addWidget(self.advanced)
         column.addStretch(1)
-        scroll = QScrollArea()
+        scroll = _Column()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(inside)
-        self._scroll, self._inside = scroll, inside
+        self._scroll = scroll
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
@@ -359,7 +359,6 @@ class ControlPanel(QWidget):
         studio.queue.forever_changed.connect(self.forever.setChecked)
         studio.canvas.state_changed.connect(self.refresh)
         studio.editing_changed.connect(self.refresh)
-        self._scroll.viewport().installEventFilter(self)
 
     # --- doing
 
@@ -449,11 +448,6 @@ class ControlPanel(QWidget):
             rows.append((solver.name, solver.title, tip))
         return rows
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize and watched is self._scroll.viewport():
-            self._inside.setFixedWidth(self._scroll.viewport().width())
-        return super().eventFilter(watched, event)
-
     def show_row(self, name: str) -> None:
         """Bring a row into view and into focus, opening the fold if it lies there."""
         row = self.rows.get(name)
@@ -465,6 +459,15 @@ class ControlPanel(QWidget):
         buddy = row.label.buddy()
         if buddy is not None:
             buddy.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+
+class _Column(QScrollArea):
+    """Scrolls up and down only: what is in it is as wide as there is room, whatever it would like."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        if (inside := self.widget()) is not None:
+            inside.setFixedWidth(event.size().width())
+        super().resizeEvent(event)
 
 
 def _rule() -> QFrame:

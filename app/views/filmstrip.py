@@ -97,6 +97,10 @@ class Filmstrip(QAbstractSlider):
             final is self._final
         ):
             return
+        kept = 0  # how many of the thumbnails look the same as before
+        if (index, len(frames) + to_come) == (self._index, len(self._frames) + self._to_come):
+            same = [new is old for new, old in zip(frames, self._frames, strict=False)]
+            kept = same.index(False) if False in same else len(same)
         if frames != self._frames or final is not self._final:
             self._frames, self._final = frames, final
             self._hovered = min(self._hovered, len(frames)) if live else -1
@@ -105,7 +109,7 @@ class Filmstrip(QAbstractSlider):
             self.setValue(self.maximum())
             self.blockSignals(blocked)
         self._index, self._live, self._to_come = index, live, to_come
-        self._images.clear()
+        self._images = {place: image for place, image in self._images.items() if place < kept}
         self._describe()
         self.update()
 
@@ -183,10 +187,6 @@ class Filmstrip(QAbstractSlider):
         cell = self.thumb_side() / self.devicePixelRatioF() + _GAP
         return max(1, min(self._places, int((self.width() - 2 * _EDGE + _GAP) / cell)))
 
-    def _position_of_cell(self, cell: int) -> int:
-        cells = self._cells()
-        return round(cell * (self._places - 1) / (cells - 1)) if cells > 1 else self._places - 1
-
     def _strip(self) -> QRectF:
         """Where the thumbnails are, in widget pixels."""
         side = self.thumb_side() / self.devicePixelRatioF()
@@ -224,9 +224,10 @@ class Filmstrip(QAbstractSlider):
         painter.save()
         painter.scale(1 / ratio, 1 / ratio)
         left, top = round(strip.left() * ratio), round(strip.top() * ratio)
-        for cell in range(self._cells()):
+        cells = self._cells()
+        for cell in range(cells):
             rect = QRect(left + cell * (side + round(_GAP * ratio)), top, side, side)
-            position = self._position_of_cell(cell)
+            position = round(cell * (self._places - 1) / (cells - 1)) if cells > 1 else self._places - 1
             if position < self.positions:
                 painter.drawImage(rect, self._thumb(position, scale, rect.size()))
             else:
@@ -234,7 +235,7 @@ class Filmstrip(QAbstractSlider):
         painter.restore()
         center = self.center_of(self.value())
         half = side / ratio / 2
-        crowded = self._cells() < self._places
+        crowded = cells < self._places
         ring = QRectF(center.x() - half, strip.top(), 2 * half, 2 * half)
         if crowded:  # a thumbnail stands for several steps: put the chosen one over them
             ring.moveLeft(max(strip.left(), min(strip.right() - ring.width(), ring.left())))

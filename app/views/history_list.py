@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.models.history import HistoryModel
 from app.views import icons, theme
+from app.views.picture_images import pixmap_of
 from app.views.zoom_view import claims_key
 
 __all__ = ["HISTORY_KEYS", "HistoryList"]
@@ -40,13 +41,19 @@ class _ThumbnailDelegate(QStyledItemDelegate):
         painter.save()
         device = painter.device()
         ratio = device.devicePixelRatio() if device is not None else 1.0
-        image = _thumbnail(index.data(HistoryModel.ThumbnailRole))
+        png = index.data(HistoryModel.ThumbnailRole)
+        picture = pixmap_of(png if isinstance(png, bytes) else b"", _SIDE, ratio)
         box = QRectF(0, 0, _SIDE, _SIDE)
         box.moveCenter(cell.toRectF().center())
-        if image.isNull():
+        if picture.isNull():
             painter.fillRect(box, colours.color("groove"))
         else:
-            box = self._paint_image(painter, image, box, ratio)
+            size = picture.deviceIndependentSize()
+            covers = QRectF(0, 0, size.width(), size.height())
+            covers.moveCenter(box.center())
+            covers.moveTopLeft(covers.topLeft().toPoint().toPointF())
+            painter.drawPixmap(covers.topLeft(), picture)
+            box = covers
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         selected = bool(state & QStyle.StateFlag.State_Selected)
         if selected or state & QStyle.StateFlag.State_MouseOver:
@@ -74,34 +81,8 @@ class _ThumbnailDelegate(QStyledItemDelegate):
             painter.drawPixmap(corner.adjusted(2, 2, -2, -2).topLeft(), star)
         painter.restore()
 
-    def _paint_image(self, painter: QPainter, image: QImage, box: QRectF, ratio: float) -> QRectF:
-        """Crisp where the picture is smaller than its box; answers what it covers."""
-        side = round(_SIDE * ratio)
-        larger = max(image.width(), image.height())
-        if larger <= side:
-            size = image.size() * (side // larger)
-            mode = Qt.TransformationMode.FastTransformation
-        else:
-            size = image.size().scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio)
-            mode = Qt.TransformationMode.SmoothTransformation
-        shown = QPixmap.fromImage(image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, mode))
-        shown.setDevicePixelRatio(ratio)
-        covers = QRectF(0, 0, size.width() / ratio, size.height() / ratio)
-        covers.moveCenter(box.center())
-        covers.moveTopLeft(covers.topLeft().toPoint().toPointF())
-        painter.drawPixmap(covers.topLeft(), shown)
-        return covers
-
     def sizeHint(self, _option: QStyleOptionViewItem, _index: _Index) -> QSize:
         return QSize(_SIDE + 2 * _FRAME, _SIDE + 2 * _FRAME)
-
-
-def _thumbnail(data: object) -> QImage:
-    """The picture in the bytes of a PNG; a null one where there is none."""
-    image = QImage()
-    if isinstance(data, bytes) and data:
-        image.loadFromData(data)
-    return image
 
 
 class HistoryList(QListView):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QModelIndex,
     Qt,
     QTimer,
+    Slot,
 )
 from PySide6.QtGui import (
     QGuiApplication,
@@ -17,7 +18,6 @@ from PySide6.QtGui import (
     QPaintEvent,
 )
 from PySide6.QtWidgets import (
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -28,24 +28,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.models.facts import kind_title
 from app.models.history import Filter
 from app.models.studio import Studio
 from app.views import icons, tokens
-from app.views.fields import Choice, icon_button
+from app.views.fields import icon_button
 from app.views.help import describe
 from app.views.history_list import HISTORY_KEYS, HistoryList
-from app.views.words import counted, model_title, solver_title
+from app.views.words import counted
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from app.views.details import DetailsDialog
     from app.views.dialogs import SaveDialog
+    from app.views.history_filters import HistoryFilters
     from app.views.upsample_dialog import UpsampleDialog
 
 __all__ = ["HistoryPanel"]
 
-_DAYS = ((0, "Today"), (6, "Last 7 days"), (29, "Last 30 days"))
 _TYPING = 150  # ms after the last key before the history is searched
 
 
@@ -83,17 +82,7 @@ class HistoryPanel(QWidget):
         self.fold = icon_button(
             "filter", "Filters", "Filter by model, class, solver and date.", checkable=True
         )
-        self.model, self.label, self.solver, self.days = Choice(), Choice(), Choice(), Choice()
-        self.kind = Choice()
-        self._choices = (self.model, self.label, self.solver, self.kind, self.days)
-        for choice, name, tip in (
-            (self.kind, "Made by", "Show only pictures made in this way."),
-            (self.model, "Model", "Show only pictures of this model."),
-            (self.label, "Class", "Show only pictures of this class."),
-            (self.solver, "Solver", "Show only pictures made by this solver."),
-            (self.days, "Date", "Show only pictures made in this time."),
-        ):
-            describe(choice, name, tip)
+        self._filters: HistoryFilters | None = None
         self.clear = QPushButton("Show everything")
         self.clear.setProperty("kind", "flat")
         describe(self.clear, "Show everything", "Take all filters away.")
@@ -112,7 +101,6 @@ class HistoryPanel(QWidget):
         self._typing = QTimer(self, singleShot=True, interval=_TYPING)
         self._build()
         self._connect()
-        self._fill_filters()
         self._show_total()
 
     def _build(self) -> None:
@@ -122,35 +110,14 @@ class HistoryPanel(QWidget):
         top.addWidget(self.search, 1)
         top.addWidget(self.starred)
         top.addWidget(self.fold)
-        self.filters = QWidget()
-        grid = QGridLayout(self.filters)
-        grid.setContentsMargins(8, 4, 8, 0)
-        grid.setSpacing(4)
-        for row, (name, choice) in enumerate(
-            (
-                ("Model", self.model),
-                ("Class", self.label),
-                ("Solver", self.solver),
-                ("Made by", self.kind),
-                ("Date", self.days),
-            )
-        ):
-            label = QLabel(name)
-            label.setProperty("role", "quiet")
-            label.setBuddy(choice)
-            grid.addWidget(label, row, 0)
-            grid.addWidget(choice, row, 1)
-        grid.setColumnStretch(1, 1)
-        self.filters.hide()
         foot = QHBoxLayout()
         foot.setContentsMargins(12, 0, 4, 0)
         foot.addWidget(self.count, 1)
         foot.addWidget(self.clear)
-        column = QVBoxLayout(self)
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(top)
-        column.addWidget(self.filters)
         column.addLayout(foot)
         column.addWidget(self.stack, 1)
 
@@ -159,9 +126,7 @@ class HistoryPanel(QWidget):
         self.search.returnPressed.connect(self._apply_filter)
         self._typing.timeout.connect(self._apply_filter)
         self.starred.toggled.connect(self._apply_filter)
-        self.fold.toggled.connect(self.filters.setVisible)
-        for choice in self._choices:
-            choice.currentIndexChanged.connect(self._apply_filter)
+        self.fold.toggled.connect(self._show_filters)
         self.clear.clicked.connect(self.show_everything)
         self.list.doubleClicked.connect(self.apply_settings)
         self.list.pressed_key.connect(self._run_key)
@@ -169,8 +134,6 @@ class HistoryPanel(QWidget):
         self.list.selectionModel().selectionChanged.connect(self._selection_changed)
         self._history.total_changed.connect(self._show_total)
         self._history.filter_changed.connect(self._show_total)
-        self._history.facets_changed.connect(self._fill_filters)
-        self._studio.catalogue_changed.connect(self._fill_filters)
 
     # --- what is chosen ---
 
@@ -308,57 +271,39 @@ class HistoryPanel(QWidget):
 
     # --- filters ---
 
+    @property
+    def filters(self) -> HistoryFilters:
+        """Built when they are first unfolded: the start and every finished job can do without."""
+        if self._filters is None:
+            from app.views.history_filters import HistoryFilters
+
+            self._filters = HistoryFilters(self._studio, self)
+            self._filters.hide()
+            self._filters.changed.connect(self._apply_filter)
+            self._column.insertWidget(1, self._filters)
+            for before, after in pairwise((self.fold, *self._filters.choices)):
+                QWidget.setTabOrder(before, after)
+        return self._filters
+
+    @Slot(bool)
+    def _show_filters(self, on: bool) -> None:
+        self.filters.setVisible(on)
+
     def show_everything(self) -> None:
-        for control in (self.search, self.starred, *self._choices):
+        for control in (self.search, self.starred):
             control.blockSignals(True)
         self.search.clear()
         self.starred.setChecked(False)
-        for choice in self._choices:
-            choice.setCurrentIndex(0)
-        for control in (self.search, self.starred, *self._choices):
+        for control in (self.search, self.starred):
             control.blockSignals(False)
+        if self._filters is not None:
+            self._filters.clear()
         self._apply_filter()
 
     def _apply_filter(self, _changed: object = None) -> None:
         self._typing.stop()
-        days = self.days.currentData()
-        self._history.set_filter(
-            Filter(
-                model=self.model.currentData(),
-                label=self.label.currentData(),
-                solver=self.solver.currentData(),
-                kind=self.kind.currentData(),
-                starred=self.starred.isChecked(),
-                text=self.search.text().strip(),
-                date_from=None if days is None else date.today() - timedelta(days=int(days)),
-            )
-        )
-
-    def _fill_filters(self, _signal: object = None) -> None:
-        """Offer what there is, keeping what is chosen."""
-        facets, catalogue = self._history.facets(), self._studio.catalogue
-        for choice, everything, entries in (
-            (self.model, "Every model", [(model_title(catalogue, n), n, c) for n, c in facets.models]),
-            (self.label, "Every class", [(n, n, c) for n, c in facets.labels if n]),
-            (self.solver, "Every solver", [(solver_title(catalogue, n), n, c) for n, c in facets.solvers]),
-            (self.kind, "Any way", [(kind_title(n), n, c) for n, c in facets.kinds]),
-        ):
-            chosen = choice.currentData()
-            choice.blockSignals(True)
-            choice.clear()
-            choice.addItem(everything, None)
-            for title, name, count in entries:
-                choice.addItem(f"{title} ({count:,})", name)
-            if chosen is not None and choice.findData(chosen) < 0:
-                choice.addItem(str(chosen), chosen)
-            choice.setCurrentIndex(max(0, choice.findData(chosen)))
-            choice.blockSignals(False)
-        if self.days.count() == 0:
-            self.days.blockSignals(True)
-            self.days.addItem("Any time", None)
-            for days, title in _DAYS:
-                self.days.addItem(title, days)
-            self.days.blockSignals(False)
+        filter = Filter(starred=self.starred.isChecked(), text=self.search.text().strip())
+        self._history.set_filter(filter if self._filters is None else self._filters.narrowed(filter))
 
     def _show_total(self, _signal: object = None) -> None:
         total = self._history.total

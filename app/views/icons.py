@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QGuiApplication, QIcon, QPainter, QPixmap
+from PySide6.QtCore import QObject, QRectF, QSize, Qt
+from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
@@ -28,19 +28,25 @@ def names() -> list[str]:
     return sorted(file.stem for file in resources.path("icons").glob("*.svg"))
 
 
-@cache
-def _source(name: str) -> str:
-    return resources.path("icons", f"{name}.svg").read_text(encoding="utf-8")
-
-
 def pixmap(name: str, role: str = "text", size: int = tokens.ICON, ratio: float = 1.0) -> QPixmap:
     """An icon as a picture of `size` px for a screen of that pixel ratio, in the colour of `role`."""
-    return _pixmap(name, theme.current().color(role).name(), size, ratio)
+    return _pixmap(name, getattr(theme.current().colours, role), size, ratio)
 
 
 @cache
 def _pixmap(name: str, colour: str, size: int, ratio: float) -> QPixmap:
-    renderer = QSvgRenderer(QByteArray(_source(name).replace("currentColor", colour).encode()))
+    tinted = QPixmap(_shape(name, size, ratio))
+    painter = QPainter(tinted)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+    painter.fillRect(tinted.rect(), QColor(colour))
+    painter.end()
+    return tinted
+
+
+@cache
+def _shape(name: str, size: int, ratio: float) -> QPixmap:
+    """The icon in black: reading and drawing the file takes longer than tinting what came of it."""
+    renderer = QSvgRenderer(str(resources.path("icons", f"{name}.svg")))
     drawn = QPixmap(QSize(size, size) * ratio)
     drawn.setDevicePixelRatio(ratio)
     drawn.fill(Qt.GlobalColor.transparent)
@@ -55,22 +61,27 @@ def icon(name: str, role: str = "text", *sizes: int) -> QIcon:
 
     Drawn in the sizes given, or in the one most icons have: each costs time at the start.
     """
+    return _icon(name, role, sizes or (tokens.ICON,), _ratios(), theme.current().name)
+
+
+@cache
+def _icon(name: str, role: str, sizes: tuple[int, ...], ratios: tuple[float, ...], _theme: str) -> QIcon:
     made = QIcon()
     modes = (
         (role, QIcon.Mode.Normal, QIcon.State.Off),
         ("on_accent" if role == "on_accent" else "accent", QIcon.Mode.Normal, QIcon.State.On),
         ("disabled" if role != "on_accent" else "quiet", QIcon.Mode.Disabled, QIcon.State.Off),
     )
-    for size in sizes or (tokens.ICON,):
-        for ratio in _ratios():
+    for size in sizes:
+        for ratio in ratios:
             for colour, mode, state in modes:
                 made.addPixmap(pixmap(name, colour, size, ratio), mode, state)
     return made
 
 
-def _ratios() -> list[float]:
+def _ratios() -> tuple[float, ...]:
     """The pixel ratios of the screens there are."""
-    return sorted({1.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())})
+    return tuple(sorted({1.0, *(screen.devicePixelRatio() for screen in QGuiApplication.screens())}))
 
 
 def bind(target: QAbstractButton | QAction, name: str, role: str = "text", size: int = tokens.ICON) -> None:

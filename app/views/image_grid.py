@@ -99,8 +99,8 @@ class ImageGrid(ZoomView):
         """These pictures look different now: paint them again, and only them."""
         changed = range(max(0, first), min(self._count, first + count))
         self._images.forget(changed)
-        if len(changed) > 64:
-            self.update()
+        if len(changed) == self._count or len(changed) > 64:
+            self.update(self.device_rect_to_widget(QRect(self.origin, self.content_size(self.zoom))))
             return
         for index in changed:
             self.update(self.device_rect_to_widget(self.tile_rect(index)))

@@ -20,6 +20,7 @@ _ICONS = {
     "bad": ("warning", "bad"),
 }
 _WORDS = {"info": "Note", "good": "Done", "care": "Take care", "bad": "Problem"}
+_MOVES = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide)
 _MOST = 3
 _WIDEST = 480
 
@@ -169,10 +170,11 @@ class Notices(QWidget):
             self._watched = widget
             widget.installEventFilter(self)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide):
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        # Called for every event of the window: it has to be quick where there is nothing to place.
+        if self.shown and event.type() in _MOVES:
             self.place()
-        return super().eventFilter(watched, event)
+        return False
 
     @Slot()
     def place(self) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage, QPainter, QPixmap
 
 from engine.messages import Pictures
 
-__all__ = ["TileImages", "draw_enlarged", "to_image"]
+__all__ = ["TileImages", "draw_enlarged", "pixmap_of", "to_image"]
 
 
 def to_image(pictures: Pictures, index: int = 0) -> QImage:
@@ -33,6 +34,9 @@ def draw_enlarged(painter: QPainter, corner: QPoint, image: QImage, zoom: int, d
     in blocks small enough for that not to show, the picture is exact at any zoom.
     """
     block = max(1, 32768 // (zoom * zoom))
+    if block >= max(image.width(), image.height()):
+        painter.drawImage(QRect(corner, image.size() * zoom), image)
+        return
     seen = dirty.translated(-corner)
     left, top = max(0, seen.left() // zoom), max(0, seen.top() // zoom)
     right, bottom = (
@@ -44,6 +48,29 @@ def draw_enlarged(painter: QPainter, corner: QPoint, image: QImage, zoom: int, d
             source = QRect(x, y, block, block).intersected(image.rect())
             target = QRect(corner + source.topLeft() * zoom, source.size() * zoom)
             painter.drawImage(target, image, source)
+
+
+@lru_cache(maxsize=512)
+def pixmap_of(png: bytes, side: int, ratio: float = 1.0) -> QPixmap:
+    """The picture in the bytes of a PNG, at most `side` px each way; a null one where there is none.
+
+    Whole pixels when enlarged, averaged when reduced.
+    """
+    image = QImage()
+    if png:
+        image.loadFromData(png)
+    if image.isNull():
+        return QPixmap()
+    device = round(side * ratio)
+    larger = max(image.width(), image.height())
+    if larger <= device:
+        size, mode = image.size() * (device // larger), Qt.TransformationMode.FastTransformation
+    else:
+        size = image.size().scaled(QSize(device, device), Qt.AspectRatioMode.KeepAspectRatio)
+        mode = Qt.TransformationMode.SmoothTransformation
+    made = QPixmap.fromImage(image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, mode))
+    made.setDevicePixelRatio(ratio)
+    return made
 
 
 class TileImages:

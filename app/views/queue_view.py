@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import (
     QEvent,
     QModelIndex,
@@ -173,6 +175,10 @@ class _JobList(QListView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setAccessibleName("Queue")
         self._drop_row = -1
+
+    def dataChanged(self, first: _Index, last: _Index, roles: Sequence[int] = ()) -> None:
+        """Paint these rows again. The list itself would paint all: a row might have another height."""
+        QAbstractItemView.dataChanged(self, first, last, roles)
 
     def job_at(self, row: int) -> Job | None:
         job = self.model().index(row, 0).data(QueueModel.JobRole)

@@ -6,6 +6,7 @@ repaint; everything else follows the stylesheet.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
@@ -53,7 +54,7 @@ class Theme(QObject):
 
     def font(self, size: int = tokens.FONT_BODY, weight: int = 400, *, figures: bool = False) -> QFont:
         """The bundled typeface; `figures` sets all digits equally wide, for numbers that change."""
-        return _font(size, weight, figures=figures)
+        return QFont(_font(size, weight, figures=figures))
 
     @property
     def motion(self) -> int:
@@ -99,6 +100,7 @@ class Theme(QObject):
 
     def _dress(self) -> None:
         application = _application()
+        before = self._colours
         if self._choice == "system":
             light = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Light
         else:
@@ -109,7 +111,8 @@ class Theme(QObject):
         if self._dressing:
             application.setStyleSheet(stylesheet(self._colours))
         self._dressing = True
-        self.changed.emit()
+        if self._colours is not before:
+            self.changed.emit()
 
 
 _theme: Theme | None = None
@@ -146,6 +149,7 @@ def _load_fonts() -> None:
         QFontDatabase.addApplicationFont(str(file))
 
 
+@cache
 def _font(size: int = tokens.FONT_BODY, weight: int = 400, *, figures: bool = False) -> QFont:
     font = QFont(tokens.FONT_FAMILY)
     font.setPixelSize(size)

@@ -149,3 +149,18 @@ def test_the_steps_so_far_can_be_looked_at_while_it_goes_on(
         qtbot.waitUntil(lambda: canvas.state == "done", timeout=PATIENCE_MS)
         assert (canvas.shown_step, level(panel)) == (1, 20)
         assert strip.positions == 6
+
+
+def test_steps_that_were_there_already_are_not_drawn_anew(qtbot: QtBot) -> None:
+    """While pictures are made the strip grows with every preview: only what is new costs time."""
+    strip = Filmstrip()
+    show(qtbot, strip, 500, 100)
+    frames = tuple(StepFrame(step, 1 - step / 4, step, fake_pictures(1, 10 * step)) for step in (1, 2, 3))
+    strip.set_frames(frames[:2], fake_pictures(1, 60), 0, live=True, to_come=2)
+    strip.grab()
+    before = dict(strip._images)
+    assert set(before) == {0, 1, 2}
+    strip.set_frames(frames, fake_pictures(1, 90), 0, live=True, to_come=1)
+    strip.grab()
+    assert [place for place in before if strip._images[place] is before[place]] == [0, 1]
+    assert pixels(strip).pixelColor(strip.center_of(2)).red() == 30

@@ -94,21 +94,22 @@ def test_full_stop_stars_and_the_filter_finds_it(qtbot: QtBot, panel: HistoryPan
 def test_filters_and_search_narrow_it(qtbot: QtBot, panel: HistoryPanel, studio: Studio) -> None:
     panel.fold.click()
     assert panel.filters.isVisible()
-    assert [panel.label.itemText(i) for i in range(panel.label.count())] == [
+    assert panel.fold.nextInFocusChain() is panel.filters.model  # built later, reached where it stands
+    assert [panel.filters.label.itemText(i) for i in range(panel.filters.label.count())] == [
         "Every class",
         "Ankle boot (4)",
         "T-shirt (3)",
     ]
-    panel.label.setCurrentIndex(1)
+    panel.filters.label.setCurrentIndex(1)
     assert panel.count.text() == "4 pictures"
-    panel.solver.setCurrentIndex(panel.solver.findData("ddim"))
+    panel.filters.solver.setCurrentIndex(panel.filters.solver.findData("ddim"))
     assert panel.stack.currentWidget() is panel.empty
     panel.clear.click()
     qtbot.keyClicks(panel.search, "ddim 201")
     qtbot.keyClick(panel.search, Qt.Key.Key_Return)
     assert [studio.history.record_at(row).seed for row in range(studio.history.rowCount())] == [201]
     panel.clear.click()
-    panel.days.setCurrentIndex(1)  # today
+    panel.filters.days.setCurrentIndex(1)  # today
     assert panel.count.text() == "7 pictures"
 
 

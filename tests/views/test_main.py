@@ -68,7 +68,7 @@ theme.current().install()
 window = MainWindow(studio)
 window.show()
 application.processEvents()
-heavy = [name for name in ("torch", "numpy", "PIL", "safetensors", "diffusers") if name in sys.modules]
+heavy = [name for name in ("torch", "numpy", "PIL", "safetensors", "diffusers", "asyncio") if name in sys.modules]
 window.close()
 studio.shutdown()
 print(json.dumps(heavy))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt
-from PySide6.QtGui import QDropEvent
+from PySide6.QtCore import QMimeData, QModelIndex, QPointF, Qt
+from PySide6.QtGui import QDropEvent, QPainter
+from PySide6.QtWidgets import QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 
 from app.models.queue import JobState
 from app.models.studio import Studio
-from app.views.queue_view import QueuePanel
+from app.views.queue_view import QueuePanel, _JobDelegate
 from tests.fake_engine import FakeEngine
 from tests.views.studio_kit import PATIENCE_MS, pixels, show, studio_with
 
@@ -130,3 +131,25 @@ def test_a_row_says_what_it_makes(panel: QueuePanel, studio: Studio) -> None:
     assert delegate.subtitle(job) == "GENIE 10 · Fashion 32 · seed 2"  # type: ignore[attr-defined]
     assert "fashion32, 4 images" in panel.list.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert pixels(panel).width() >= 280
+
+
+def test_progress_paints_the_row_it_is_about_and_no_other(
+    qtbot: QtBot, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[int] = []
+    paint = _JobDelegate.paint
+
+    def note(self: _JobDelegate, painter: QPainter, option: QStyleOptionViewItem, row: QModelIndex) -> None:
+        painted.append(row.row())
+        paint(self, painter, option, row)
+
+    monkeypatch.setattr(_JobDelegate, "paint", note)
+    panel = QueuePanel(studio)
+    show(qtbot, panel, 280, 400)
+    qtbot.waitUntil(lambda: set(painted) == {0, 1, 2, 3}, timeout=PATIENCE_MS)
+    qtbot.wait(50)  # whatever the first layout has left to paint
+    painted.clear()
+    row = studio.queue.index(1)
+    studio.queue.dataChanged.emit(row, row)
+    qtbot.waitUntil(lambda: bool(painted), timeout=PATIENCE_MS)
+    assert set(painted) == {1}

@@ -145,12 +145,12 @@ def test_the_history_can_be_filtered_by_the_way_pictures_were_made(window: MainW
     large(qtbot, studio)
     qtbot.waitUntil(lambda: studio.history.total == 4, timeout=PATIENCE_MS)
     history = window.generate_room.history
-    assert [history.kind.itemText(i) for i in range(history.kind.count())] == [
+    assert [history.filters.kind.itemText(i) for i in range(history.filters.kind.count())] == [
         "Any way",
         "Generated (2)",
         "Upsampled (2)",
     ]
-    history.kind.setCurrentIndex(2)
+    history.filters.kind.setCurrentIndex(2)
     assert studio.history.total == 2
     history.show_everything()
     assert studio.history.total == 4

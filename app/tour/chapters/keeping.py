@@ -34,7 +34,7 @@ def history(guide: Guide) -> None:
     )
     guide.click(panel.clear)
     guide.click(panel.fold)
-    guide.choose(panel.solver, "ddim")
+    guide.choose(panel.filters.solver, "ddim")
     guide.state(
         "filtered by solver",
         {

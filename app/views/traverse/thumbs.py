@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPixmap
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QPainter
 
 from app.views import icons, theme
+from app.views.picture_images import pixmap_of
 
 __all__ = ["draw_thumb", "pixmap_of"]
-
-
-@lru_cache(maxsize=512)
-def pixmap_of(png: bytes, side: int, ratio: float = 1.0) -> QPixmap:
-    """The picture at most `side` px each way: whole pixels when enlarged, averaged when reduced."""
-    image = QImage()
-    if png:
-        image.loadFromData(png)
-    if image.isNull():
-        return QPixmap()
-    device = round(side * ratio)
-    larger = max(image.width(), image.height())
-    if larger <= device:
-        size, mode = image.size() * (device // larger), Qt.TransformationMode.FastTransformation
-    else:
-        size = image.size().scaled(QSize(device, device), Qt.AspectRatioMode.KeepAspectRatio)
-        mode = Qt.TransformationMode.SmoothTransformation
-    made = QPixmap.fromImage(image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, mode))
-    made.setDevicePixelRatio(ratio)
-    return made
 
 
 def draw_thumb(painter: QPainter, box: QRectF, png: bytes) -> QRectF:
