@@ -138,12 +138,15 @@ class GenerateSettings(QObject):
         if not different:
             return
         follow = name == "model" and self._preset != "custom"
+        guided = name == "model" and not self.differs("guidance")
         self._values[name] = checked
         self._hold()
         try:
             getattr(self, f"{name}_changed").emit(checked)
             if name == "model":
                 self._choose_partner()
+            if guided:
+                self.guidance = self.baseline("guidance")
             if follow:
                 # The solver and the grid a preset stands for depend on the model.
                 self.set_preset(self._base)
@@ -314,6 +317,8 @@ class GenerateSettings(QObject):
             return self.preset_values(self._base)[name]
         if name == "guidance_model":
             return self._default_partner()
+        if name == "guidance" and self.model_info is not None:
+            return self.model_info.guidance
         if name == "model":
             return next((info.name for info in self.models if not info.problem), self.model)
         return getattr(type(self), name).default
@@ -338,8 +343,8 @@ class GenerateSettings(QObject):
         """Several settings as one change: `changed` comes once, at the end."""
         self._hold()
         try:
-            for name, value in values.items():
-                self.set_value(name, value)
+            for name in sorted(values, key=lambda name: name != "model"):  # which others follow
+                self.set_value(name, values[name])
         finally:
             self._release()
 

@@ -64,6 +64,7 @@ class Card:
     head: Part | None = None
     prediction: str = "v"
     spacing: str = "quadratic"
+    guidance: float = 0.0  # with which its pictures are best to look at
     aug_level: float = 0.1  # of an upsampler: how much noise it likes on the small image
     background: tuple[int, int, int] = (0, 0, 0)  # red, green, blue: what lies behind its pictures
     beta_min: float = 0.1
@@ -142,6 +143,7 @@ _MODEL_FIELDS = {
 }
 # Of [model] too; they may be missing and then are as `Card` has them.
 _OPTIONAL_FIELDS = {
+    "guidance": _number(0.0, 50.0),
     "aug_level": _number(1e-3, 1.0),
     "background": _list_of("three whole numbers from 0 to 255", _whole(0, 255).ok, 3, 3),
 }

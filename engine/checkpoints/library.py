@@ -113,6 +113,7 @@ def _describe(folder: Path) -> ModelInfo:
         licence=card.data["licence"],
         data=card.data["name"],
         spacing=card.spacing,
+        guidance=float(card.guidance),
         aug_level=card.aug_level,
         background=card.background,
         upsamples_from=card.network.config.get("low_resolution"),

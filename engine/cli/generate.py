@@ -79,7 +79,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help=f"where the steps lie: {', '.join(SPACINGS)} (default: the model's own)",
     )
     how.add_argument(
-        "--guidance", type=number(-1, 50), default=0.0, metavar="W", help="how much the class is insisted on"
+        "--guidance",
+        type=number(-1, 50),
+        metavar="W",
+        help="how much the class is insisted on (default: the model's own)",
     )
     how.add_argument("--guidance-model", metavar="NAME", help="a second model to guide with")
     how.add_argument("--afs", action="store_true", help="analytic first step: saves one evaluation")
@@ -121,7 +124,7 @@ def make_request(arguments: Namespace, catalogue: Catalogue) -> GenerateRequest:
         solver=solver.name,
         steps=arguments.steps,
         spacing=arguments.spacing or model.spacing,
-        guidance=arguments.guidance,
+        guidance=model.guidance if arguments.guidance is None else arguments.guidance,
         guidance_model=arguments.guidance_model,
         analytic_first=arguments.afs,
         denoise=arguments.denoise,

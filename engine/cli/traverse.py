@@ -67,7 +67,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--seconds", type=number(0.1, 3600), default=2.0, metavar="S", help="from one seed to the next"
     )
     what.add_argument(
-        "--guidance", type=number(-1, 50), default=0.0, metavar="W", help="of --random and --circle"
+        "--guidance",
+        type=number(-1, 50),
+        metavar="W",
+        help="of --random and --circle (default: the model's own)",
     )
     what.add_argument("--save-walk", type=Path, metavar="FILE", help="also write the walk as a file")
     what.add_argument(
@@ -163,6 +166,7 @@ def _walk(arguments: Namespace, catalogue: Catalogue) -> tuple[Walk, Sampling | 
             return found.walk, found.sampling
         return read_walk_file(path)
     model = catalogue.model(arguments.model)
+    guidance = model.guidance if arguments.guidance is None else arguments.guidance
     count = arguments.random or 1
     labels = pick_labels(pick_classes(arguments.classes, model), model, count, arguments.seed)
     if arguments.circle:
@@ -170,7 +174,7 @@ def _walk(arguments: Namespace, catalogue: Catalogue) -> tuple[Walk, Sampling | 
             model.name,
             arguments.seed,
             label=labels[0],
-            guidance=arguments.guidance,
+            guidance=guidance,
             seconds=4 * arguments.seconds,
         )
         return circle, None
@@ -179,7 +183,7 @@ def _walk(arguments: Namespace, catalogue: Catalogue) -> tuple[Walk, Sampling | 
         arguments.random,
         arguments.seed,
         labels=labels,
-        guidance=arguments.guidance,
+        guidance=guidance,
         seconds=arguments.seconds,
     )
     return curve, None

@@ -50,6 +50,7 @@ class ModelInfo:
     licence: str = ""
     data: str = ""
     spacing: str = "quadratic"  # the grid it was measured to like best
+    guidance: float = 0.0  # with which its pictures are best to look at
     aug_level: float = 0.1  # an upsampler: the noise on the small image that it was measured to like best
     background: tuple[int, int, int] = (0, 0, 0)  # behind its pictures, so behind what is clear in others
     upsampler: str | None = None  # the model that enlarges what this one makes

@@ -58,6 +58,7 @@ def write_model(recipe: Recipe, run: Path, folder: Path, device: torch.device | 
         head=Part(kind, config_of(head_config(recipe)), "head.safetensors") if head else None,
         prediction="v",
         spacing=recipe.spacing,
+        guidance=recipe.guidance,
         aug_level=recipe.aug_level,
         background=recipe.background,
         data={"name": data.name, "licence": data.licence, "note": data.note},

@@ -50,7 +50,8 @@ class Recipe:
     noise_scale: float = 1.0
     weight_decay: float = 0.0
     spacing: str = "quadratic"
-    aug_level: float = 0.1  # for the card, as is the next
+    guidance: float = 0.0  # for the card, as are the next two
+    aug_level: float = 0.1
     background: tuple[int, int, int] = (0, 0, 0)
     head_width: int = 32
     head_fade: float = 4.0
@@ -103,6 +104,7 @@ EMOJI64 = Recipe(
     batch=32,
     learning_rate=1e-3,
     noise_centre=0.0,
+    guidance=2.0,
     background=(255, 255, 255),
     head_targets=6144,
 )  # fmt: skip

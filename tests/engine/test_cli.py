@@ -133,6 +133,14 @@ def test_every_option_reaches_the_request(generate: Genie) -> None:
     assert ended.json["evaluations"] == 2 * ended.json["evaluations_paper"]
 
 
+def test_guidance_is_what_suits_the_model(generate: Genie, genie_home: Path) -> None:
+    card = genie_home / "models" / "tiny" / "card.toml"
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace("[model]", "[model]\nguidance = 1.5"), encoding="utf-8")
+    assert generate("--json").json["request"]["guidance"] == 1.5
+    assert generate("--guidance", 0, "--json").json["request"]["guidance"] == 0.0
+
+
 def test_json_is_alone_on_standard_output(generate: Genie) -> None:
     ended = generate("--classes", "0", "--grid", "--json")
     data = ended.json

@@ -329,6 +329,27 @@ def paired() -> Catalogue:
     )
 
 
+def test_guidance_is_what_suits_the_model_until_it_is_set(qapp: object) -> None:
+    settings = GenerateSettings()
+    fake = fake_catalogue()
+    models = tuple(
+        dataclasses.replace(info, guidance=2.0) if info.name == "headless" else info for info in fake.models
+    )
+    settings.set_catalogue(dataclasses.replace(fake, models=models))
+    settings.model = "headless"
+    assert settings.guidance == 2.0
+    assert not settings.differs("guidance")
+    settings.model = "fashion32"
+    assert settings.guidance == 0.0
+    settings.guidance = 1.0
+    settings.model = "headless"  # set by hand, it stays
+    assert settings.guidance == 1.0
+    settings.reset("guidance")
+    assert settings.guidance == 2.0
+    settings.set_values({"guidance": 0.5, "model": "fashion32"})  # whichever is named first
+    assert (settings.model, settings.guidance) == ("fashion32", 0.5)
+
+
 def test_a_model_without_an_empty_class_is_guided_by_its_partner(qapp: object) -> None:
     settings = GenerateSettings()
     settings.set_catalogue(paired())

@@ -262,6 +262,20 @@ def test_random_walk_and_noise_loop(line: TimelineModel, studio: Studio) -> None
     assert studio.traverse.stage == "walk"
 
 
+def test_new_latents_have_the_guidance_that_suits_the_model(
+    line: TimelineModel, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = studio.traverse
+    info = desk.quality.info(desk.model)
+    assert info is not None
+    monkeypatch.setattr(desk.quality, "info", lambda _: dataclasses.replace(info, guidance=2.0))
+    for make in (lambda: desk.random_walk(3, seed=1), lambda: desk.noise_loop(4)):
+        make()
+        assert {key.spot.guidance for key in line.keys} == {2.0}
+    desk.pin_seeds()
+    assert {pin.spot.guidance for pin in desk.pad.pins} == {2.0}
+
+
 def test_the_pace_is_measured_and_kept_until_the_way_changes(qtbot: QtBot, line: TimelineModel) -> None:
     three(line)
     line.set_setting("constant_pace", True)

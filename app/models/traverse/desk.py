@@ -269,9 +269,17 @@ class TraverseModel(QObject):
             return False
         return bool(self.shelf.add([spot]))
 
+    @property
+    def guidance(self) -> float:
+        """What suits the model: a latent that is new begins with it."""
+        info = self.quality.info(self.model)
+        return 0.0 if info is None else info.guidance
+
     def pin_seeds(self, seeds: Sequence[int] = (1, 2, 3, 4)) -> None:
         """Pins to begin with: the noise of a few seeds."""
-        spots = [Spot(self.model, SeedLatent(seed), self.label, name=f"Seed {seed}") for seed in seeds]
+        spots = [
+            Spot(self.model, SeedLatent(seed), self.label, self.guidance, f"Seed {seed}") for seed in seeds
+        ]
         self.pad.add_pins(spots)
         self.set_stage("pad")
 
@@ -286,14 +294,15 @@ class TraverseModel(QObject):
             labels = tuple((begin + i) % classes for i in range(min(count, classes)))
         model = self.model
         self._make_room()
-        self.timeline.random_walk(model, count, fresh_seed() if seed is None else seed, labels)
+        self.timeline.random_walk(model, count, fresh_seed() if seed is None else seed, labels, self.guidance)
         self._ready_made = self.timeline.walk
         self.set_stage("walk")
 
     def noise_loop(self, seed: int | None = None) -> None:
         """A circle of noise with one class."""
         self._make_room()
-        self.timeline.noise_loop(self.model, fresh_seed() if seed is None else seed, self.label)
+        seed = fresh_seed() if seed is None else seed
+        self.timeline.noise_loop(self.model, seed, self.label, self.guidance)
         self._ready_made = self.timeline.walk
         self.set_stage("walk")
 

@@ -236,7 +236,7 @@ class ShelfModel(QAbstractListModel):
         change = self._undo_list.add(words, lambda: self._hide(ids, True), lambda: self._hide(ids, False))
         self.notice.emit(words, "good", change)
 
-    def add_seeds(self, model: str, text: str, label: Label = None) -> list[int]:
+    def add_seeds(self, model: str, text: str, label: Label = None, guidance: float = 0.0) -> list[int]:
         """From seeds as they are typed: "7", "7 8 9" or "100-115" (at most 64 at once)."""
         seeds: list[int] = []
         for part in text.replace(",", " ").split():
@@ -252,7 +252,7 @@ class ShelfModel(QAbstractListModel):
                 None,
             )
             return []
-        return self.add([Spot(model, SeedLatent(seed), label, name=f"Seed {seed}") for seed in seeds])
+        return self.add([Spot(model, SeedLatent(seed), label, guidance, f"Seed {seed}") for seed in seeds])
 
     def add_records(self, record_ids: Sequence[int]) -> list[int]:
         """From pictures of the history."""

@@ -458,13 +458,17 @@ class TimelineModel(QObject):
         self.select([keys[0].id])
         self.seek(0)
 
-    def random_walk(self, model: str, count: int, seed: int, labels: tuple[Label, ...]) -> None:
+    def random_walk(
+        self, model: str, count: int, seed: int, labels: tuple[Label, ...], guidance: float = 0.0
+    ) -> None:
         """A smooth closed curve through the noise of `count` seeds."""
-        self._ready_made(lambda: random_walk(model, count, seed, labels=labels, fps=self.fps))
+        self._ready_made(
+            lambda: random_walk(model, count, seed, labels=labels, guidance=guidance, fps=self.fps)
+        )
 
-    def noise_loop(self, model: str, seed: int, label: Label) -> None:
+    def noise_loop(self, model: str, seed: int, label: Label, guidance: float = 0.0) -> None:
         """Once round a circle of noise."""
-        self._ready_made(lambda: noise_loop(model, seed, label=label, fps=self.fps))
+        self._ready_made(lambda: noise_loop(model, seed, label=label, guidance=guidance, fps=self.fps))
 
     def _ready_made(self, make: Callable[[], Walk]) -> None:
         try:

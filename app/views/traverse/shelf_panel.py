@@ -258,7 +258,7 @@ class ShelfPanel(QWidget):
         self.popup.open_at(self.add)
 
     def _add_seeds(self, words: str) -> None:
-        self._shelf.add_seeds(self._traverse.model, words, self._traverse.label)
+        self._shelf.add_seeds(self._traverse.model, words, self._traverse.label, self._traverse.guidance)
 
     def add_files(self) -> None:
         dialog = QFileDialog(self, "Add latents from files")
@@ -271,7 +271,7 @@ class ShelfPanel(QWidget):
         dialog.open()
 
     def _example(self) -> None:
-        self._shelf.add_seeds(self._traverse.model, "1 2 3 4", self._traverse.label)
+        self._add_seeds("1 2 3 4")
 
     # --- pictures of the history
 
