@@ -47,7 +47,7 @@ def requests_for(
             field="upsample",
         )
     given: dict[str, Any] = {"device": request.device, "precision": request.precision}
-    given |= {"spacing": upsampler.spacing, "aug_level": upsampler.aug_level} | how
+    given |= {name: getattr(upsampler, name) for name in ("spacing", "aug_level", "consistent")} | how
     chosen = range(made.count) if indices is None else indices
     groups: list[list[_Chosen]] = []
     for place, index in enumerate(chosen):

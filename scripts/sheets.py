@@ -57,12 +57,13 @@ def _size(size: int) -> tuple[int, int]:
     return size, size
 
 
-def upsampled_sheet(folder: Path, data: Path | None, level: float, count: int) -> list[Path]:
+def upsampled_sheet(folder: Path, data: Path | None, level: float | None, count: int) -> list[Path]:
     """A row for each of `count` held-out pictures."""
     card = read_card(folder / CARD)
     network, head = load_network(folder, card), load_head(folder, card)
     assert isinstance(network, CompactUpsampler)
     test = load_emoji(card.image_size, data).part("test")
+    level = card.aug_level if level is None else level
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(3)).tolist()
     one_each = {test.families[row]: row for row in order}  # no two skin tones of one emoji
     real = test.images[0, list(one_each.values())[:count]]
@@ -75,7 +76,7 @@ def upsampled_sheet(folder: Path, data: Path | None, level: float, count: int) -
         parts = [
             enlarged(
                 network, head, small[i : i + 1], solver_name="ddim" if head is None else "genie",
-                steps=steps, level=level, seeds=[i], spacing=card.spacing,
+                steps=steps, level=level, seeds=[i], spacing=card.spacing, consistent=card.consistent,
             )
             for i in range(count)
         ]  # fmt: skip
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=None, help="folder of the emoji")
     parser.add_argument("--columns", type=int, default=4, help="samples a class (default: 4)")
     parser.add_argument("--count", type=int, default=8, help="pictures of the upsampler's sheet (default: 8)")
-    parser.add_argument("--level", type=float, default=0.1, help="noise of its small pictures (default: 0.1)")
+    parser.add_argument("--level", type=float, help="noise of its small pictures (default: its own)")
     options = parser.parse_args()
     folder = options.model or bundled_folder() / options.name
     if options.name == "emoji64":

@@ -25,7 +25,12 @@ _KINDS = {
     "frame": "On the way",
 }
 # Beside LABELS: settings of other tasks than generating.
-_NAMES = {"aug_level": "Augmentation level", "aug_seed": "Augmentation seed", "crop": "Cropped"}
+_NAMES = {
+    "aug_level": "Augmentation level",
+    "aug_seed": "Augmentation seed",
+    "consistent": "Matches the small picture",
+    "crop": "Cropped",
+}
 
 
 def kind_title(kind: str) -> str:

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULTS", "SmallPictures", "UpsampleModel"]
 
-# What the panel begins with. A seed of None is that of the picture itself, a level that of the upsampler.
-DEFAULTS: dict[str, Any] = {"steps": 5, "aug_level": None, "aug_seed": None, "seed": None}
+# What the panel begins with. None is what suits the upsampler, and of seeds that of the picture itself.
+DEFAULTS: dict[str, Any] = {
+    "steps": 5, "aug_level": None, "consistent": None, "aug_seed": None, "seed": None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,7 @@ class UpsampleModel(QObject):
 
             return requests_for(small.result, upsampler, indices, **how)
         own: dict[str, Any] = {"seed": small.seed, "aug_seed": small.seed}
-        own |= {"spacing": upsampler.spacing, "aug_level": upsampler.aug_level}
+        own |= {name: getattr(upsampler, name) for name in ("spacing", "aug_level", "consistent")}
         device, precision = self._settings.device, self._settings.precision
         images = (PngImage(small.png),)
         return (

@@ -153,6 +153,13 @@ TERMS: dict[str, Term] = {
         "small picture at every step, so what comes out is that picture, with detail it has learnt.\n\n"
         "It is a guess at what a larger picture would have shown, not what was there.",
     ),
+    "consistent": Term(
+        "Match the small picture",
+        "Corrects the large picture so that, made small again, it is the small one.",
+        "An upsampler copies the colours of the small picture and invents the detail, and it errs a little in "
+        "both. This puts the colours right and leaves the detail. Off, the picture is as the upsampler "
+        "painted it, which hides flaws of the small one better.",
+    ),
     "aug_level": Term(
         "Added noise",
         "How much noise is added to the small picture first. More lets the upsampler invent more.",

@@ -18,6 +18,7 @@ from app.views.edit.param import Param
 from app.views.fields import Choice, NumberEntry, Segments
 from app.views.help import TERMS, describe
 from app.views.image_view import ImageView
+from app.views.inputs import Switch
 from app.views.picture_images import to_image
 from app.views.traverse.rows import Row
 from app.views.words import counted
@@ -108,6 +109,9 @@ class UpsampleDialog(QDialog):
         self.fold.toggled.connect(self._unfold)
         self.aug_level = Param("Added noise", TERMS["aug_level"].short, 0.0, 1.0, 0.01)
         self.aug_level.settled.connect(lambda value: self._set("aug_level", max(0.001, value)))
+        self.consistent = Switch("Match the small picture")
+        describe(self.consistent, "Match the small picture", term="consistent")
+        self.consistent.clicked.connect(lambda on: self._set("consistent", on))
         self.aug_seed = self._seed_entry("aug_seed", "Its seed")
         self.seed = self._seed_entry("seed", "Seed")
         self.advanced = QWidget()
@@ -115,7 +119,7 @@ class UpsampleDialog(QDialog):
         rows = QVBoxLayout(self.advanced)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(tokens.GAP)
-        for row in (self.aug_level, self.aug_seed, self.seed):
+        for row in (self.aug_level, self.consistent, self.aug_seed, self.seed):
             rows.addWidget(row)
         self.advanced.hide()
         self.plan = QLabel()
@@ -217,6 +221,8 @@ class UpsampleDialog(QDialog):
         self.steps.set_value(model.value("steps"))
         level = model.value("aug_level")
         self.aug_level.set_value(self.upsampler.aug_level if level is None else level)
+        match = model.value("consistent")
+        self.consistent.setChecked(self.upsampler.consistent if match is None else match)
         for name, row in (("aug_seed", self.aug_seed), ("seed", self.seed)):
             value = model.value(name)
             entry = row.control

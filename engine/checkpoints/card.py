@@ -66,6 +66,7 @@ class Card:
     spacing: str = "quadratic"
     guidance: float = 0.0  # with which its pictures are best to look at
     aug_level: float = 0.1  # of an upsampler: how much noise it likes on the small image
+    consistent: bool = False  # its results are corrected towards the small image
     background: tuple[int, int, int] = (0, 0, 0)  # red, green, blue: what lies behind its pictures
     beta_min: float = 0.1
     beta_d: float = 19.9
@@ -145,6 +146,7 @@ _MODEL_FIELDS = {
 _OPTIONAL_FIELDS = {
     "guidance": _number(0.0, 50.0),
     "aug_level": _number(1e-3, 1.0),
+    "consistent": _BOOLEAN,
     "background": _list_of("three whole numbers from 0 to 255", _whole(0, 255).ok, 3, 3),
 }
 _SCHEDULE_FIELDS = {"beta_min": _number(1e-6, 100.0), "beta_d": _number(1e-6, 1000.0)}

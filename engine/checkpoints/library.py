@@ -115,6 +115,7 @@ def _describe(folder: Path) -> ModelInfo:
         spacing=card.spacing,
         guidance=float(card.guidance),
         aug_level=card.aug_level,
+        consistent=card.consistent,
         background=card.background,
         upsamples_from=card.network.config.get("low_resolution"),
         synonyms=synonyms_of(card),

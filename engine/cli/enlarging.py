@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from engine.messages import MAX_STEPS, Catalogue, ModelInfo, Result, Upsampled
 if TYPE_CHECKING:
     from engine.tasks import Engine
 
-__all__ = ["add_enlarging_arguments", "enlarge", "find_upsampler"]
+__all__ = ["add_enlarging_arguments", "consistent", "enlarge", "find_upsampler"]
 
 _OWN = "the model's own"
 
@@ -35,6 +35,12 @@ def add_enlarging_arguments(parser: ArgumentParser) -> None:
     large.add_argument(
         "--aug-level", type=number(1e-3, 1.0), metavar="S",
         help="how much noise hides the small image: more of it invents more (default: the upsampler's own)",
+    )  # fmt: skip
+
+    large.add_argument(
+        "--consistent", action=BooleanOptionalAction,
+        help="correct the result so that it is the small image when made small again (default: the "
+        "upsampler's own)",
     )  # fmt: skip
 
 
@@ -65,6 +71,11 @@ def find_upsampler(arguments: Namespace, model: ModelInfo, catalogue: Catalogue)
     return chosen
 
 
+def consistent(arguments: Namespace, upsampler: ModelInfo) -> bool:
+    """What --consistent says, or else what suits the upsampler."""
+    return upsampler.consistent if arguments.consistent is None else bool(arguments.consistent)
+
+
 def enlarge(
     engine: Engine,
     result: Result,
@@ -81,7 +92,7 @@ def enlarge(
 
     requests = requests_for(
         result, upsampler, [index for index, _ in files],
-        steps=arguments.upsample_steps, aug_level=arguments.aug_level or upsampler.aug_level,
+        steps=arguments.upsample_steps, aug_level=arguments.aug_level or upsampler.aug_level, consistent=consistent(arguments, upsampler),
         solver="genie" if upsampler.has_head else "ddim",
     )  # fmt: skip
     kind = "webp" if arguments.format == "webp" else "png"

@@ -237,7 +237,7 @@ def _save(saver: Saver, indices: Iterable[int], result: Result, model: ModelInfo
 # What goes with --from: where the image is made and goes, not what it is.
 _BESIDE_SOURCE = (
     *("source", "device", "out", "format", "grid", "json"),
-    *("upsample", "upsample_steps", "aug_level"),
+    *("upsample", "upsample_steps", "aug_level", "consistent"),
 )
 
 

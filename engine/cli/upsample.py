@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import threading
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 from pathlib import Path
 from typing import Any
 
 from engine.cli.classes import slug
 from engine.cli.command import Command, Namespace, number, whole
 from engine.cli.console import Console, duration
+from engine.cli.enlarging import consistent
 from engine.cli.following import follow
 from engine.cli.interrupt import stop_on_interrupt
 from engine.errors import BadImage, BadRequest
@@ -70,6 +71,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
     how.add_argument(
         "--aug-seed", type=whole(0, MAX_SEED), metavar="N", help="of that noise (default: as --seed)"
     )
+    how.add_argument(
+        "--consistent", action=BooleanOptionalAction,
+        help="correct the result so that it is the small image when made small again (default: the "
+        "model's own)",
+    )  # fmt: skip
     how.add_argument("--afs", action="store_true", help="analytic first step: saves one evaluation")
     how.add_argument("--denoise", action="store_true", help="one evaluation more, to take the last noise out")
     where = parser.add_argument_group("where")
@@ -128,6 +134,7 @@ def _make_request(arguments: Namespace, catalogue: Catalogue) -> UpsampleRequest
         analytic_first=arguments.afs,
         denoise=arguments.denoise,
         crop=arguments.crop,
+        consistent=consistent(arguments, model),
         device=arguments.device,
         precision=arguments.precision,
         batch=arguments.batch,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +23,11 @@ from engine.sampling import sample
 from engine.schedule import VPSchedule, step_grid
 from engine.solvers import solver
 from engine.training.objective import bind_head, shrink
+from engine.upsampling import made_consistent
 
-__all__ = ["Enlargement", "enlarged", "judge_enlargement", "made_small", "plainly_enlarged", "psnr"]
+__all__ = [
+    "Enlargement", "enlarged", "judge_enlargement", "made_small", "plainly_enlarged", "psnr", "walked",
+]  # fmt: skip
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 
@@ -42,7 +46,7 @@ def plainly_enlarged(images: Tensor, size: int, how: str) -> Tensor:
     return torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).contiguous()
 
 
-def enlarged(
+def walked(
     network: CompactUpsampler,
     head: nn.Module | None,
     small: Tensor,
@@ -53,7 +57,7 @@ def enlarged(
     seeds: Sequence[int],
     spacing: str = "quadratic",
 ) -> Tensor:
-    """uint8 (N, C, h, w) -> uint8 (N, C, H, W), each with the noises of its own seed, in float32."""
+    """uint8 (N, C, h, w) -> float (N, C, H, W) in -1 to 1, each with the noises of its own seed, in float32."""
     schedule, c = VPSchedule(), network.config
     seen = small.float() / 127.5 - 1.0
     levels = torch.full((len(seen),), level)
@@ -69,7 +73,15 @@ def enlarged(
     start = noise(seeds, (c.channels, c.image_size, c.image_size))
     grid = step_grid(schedule, steps, spacing, 1e-3).tolist()
     *_, last = sample(solver(solver_name), ProbabilityFlow(denoiser), start, grid, schedule=schedule)
-    return bytes_from_images(last.x)
+    return last.x
+
+
+def enlarged(
+    network: CompactUpsampler, head: nn.Module | None, small: Tensor, *, consistent: bool, **how: Any
+) -> Tensor:
+    """The same as uint8; `consistent` ones are corrected towards the small images. `how` is as there."""
+    made = walked(network, head, small, **how)
+    return bytes_from_images(made_consistent(made, small.float() / 127.5 - 1.0) if consistent else made)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ class ModelInfo:
     spacing: str = "quadratic"  # the grid it was measured to like best
     guidance: float = 0.0  # with which its pictures are best to look at
     aug_level: float = 0.1  # an upsampler: the noise on the small image that it was measured to like best
+    consistent: bool = False  # an upsampler: its results are best corrected towards the small image
     background: tuple[int, int, int] = (0, 0, 0)  # behind its pictures, so behind what is clear in others
     upsampler: str | None = None  # the model that enlarges what this one makes
     upsamples_from: int | None = None  # an upsampler: the size of the images it enlarges

@@ -36,6 +36,7 @@ class Upsampling:
     `seed` is that of the noise the large image is made of, `aug_seed` that of the noise added
     to the small image, and `aug_level` how much of it: the time s of x_low alpha(s) + sigma(s)
     noise. Image i has `seed + i` and `aug_seed + i`; the frames of a video share one of each.
+    With `consistent` the result, made small again, is the small image to a rounding.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Upsampling:
     analytic_first: bool = False
     denoise: bool = False
     t_end: float = 1e-3
+    consistent: bool = False
 
     def __post_init__(self) -> None:
         text("model", self.model)
@@ -61,6 +63,7 @@ class Upsampling:
         flag("analytic_first", self.analytic_first)
         flag("denoise", self.denoise)
         number("t_end", self.t_end, 1e-5, 0.5)
+        flag("consistent", self.consistent)
 
 
 @dataclass(frozen=True)

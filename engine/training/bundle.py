@@ -60,6 +60,7 @@ def write_model(recipe: Recipe, run: Path, folder: Path, device: torch.device | 
         spacing=recipe.spacing,
         guidance=recipe.guidance,
         aug_level=recipe.aug_level,
+        consistent=recipe.consistent,
         background=recipe.background,
         data={"name": data.name, "licence": data.licence, "note": data.note},
         training=training,

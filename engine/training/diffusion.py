@@ -171,6 +171,12 @@ def train_network(
 def _recipe_identity(recipe: Recipe) -> str:
     """What must agree for a checkpoint to be continued: the network and the optimisation."""
     words = {"title", "summary", "classes", "data", "examples", "steps", "restarts"}
-    words |= {"spacing", "guidance", "aug_level", "background"}  # how it is used, not how it is made
+    words |= {
+        "spacing",
+        "guidance",
+        "aug_level",
+        "consistent",
+        "background",
+    }  # how it is used, not how it is made
     kept = {k: v for k, v in asdict(recipe).items() if k not in words and not k.startswith("head_")}
     return repr(sorted(kept.items()))

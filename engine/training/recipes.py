@@ -50,8 +50,9 @@ class Recipe:
     noise_scale: float = 1.0
     weight_decay: float = 0.0
     spacing: str = "quadratic"
-    guidance: float = 0.0  # for the card, as are the next two
+    guidance: float = 0.0  # for the card, as are the next three
     aug_level: float = 0.1
+    consistent: bool = False
     background: tuple[int, int, int] = (0, 0, 0)
     head_width: int = 32
     head_fade: float = 4.0
@@ -100,11 +101,11 @@ EMOJI64 = Recipe(
         image_size=64, channels=3, classes=15, patch=4, widths=(128, 192), blocks=1,
         attention=(False, True), embedding=256,
     ),
-    steps=20_000,
+    steps=14_000,
     batch=32,
     learning_rate=1e-3,
     noise_centre=0.0,
-    guidance=2.0,
+    guidance=3.0,
     background=(255, 255, 255),
     head_targets=6144,
 )  # fmt: skip
@@ -124,10 +125,13 @@ EMOJI256_UP = Recipe(
         image_size=256, channels=3, patch=4, widths=(64, 128, 192), blocks=1, embedding=256,
         low_resolution=64, detail=0.1, contrast=0.75,
     ),
-    steps=20_000,
+    steps=21_000,
+    restarts=(14_000,),
     batch=16,
     learning_rate=6e-4,
     label_dropout=0.0,
+    aug_level=0.02,
+    consistent=True,
     background=(255, 255, 255),
     noise_centre=-1.0,
     noise_scale=1.4,

@@ -24,7 +24,7 @@ from torch import Tensor
 from engine.checkpoints.card import CARD, card_to_toml, read_card
 from engine.checkpoints.library import bundled_folder
 from engine.checkpoints.native import load_head, load_network
-from engine.evaluation.enlarging import enlarged, judge_enlargement, made_small, plainly_enlarged
+from engine.evaluation.enlarging import judge_enlargement, made_small, plainly_enlarged, walked
 from engine.evaluation.features import feature_distance, fit
 from engine.evaluation.imagenet import (
     COMPONENTS,
@@ -36,12 +36,13 @@ from engine.evaluation.imagenet import (
     nearest,
     principal_components,
 )
-from engine.evaluation.quality import Sampler, Setting
+from engine.evaluation.quality import Sampler, Setting, bytes_from_images
 from engine.files import write_atomically
 from engine.networks.compact_upsampler import CompactUpsampler
 from engine.schedule import VPSchedule
 from engine.solvers import solver, solver_infos
 from engine.training.emoji import EMOJI_FOLDER, EmojiPictures, load_emoji
+from engine.upsampling import made_consistent
 
 Record = dict[str, Any]
 _OUT = Path("build") / "bench"
@@ -191,16 +192,17 @@ def bench_upsampler(
                 say(f"{name}: the model has no head")
                 continue
             begun = time.monotonic()
-            made = torch.cat(
-                [
-                    enlarged(
-                        network, head, small[i : i + 5], solver_name=name, steps=steps, level=level,
-                        seeds=range(i, i + len(small[i : i + 5])), spacing=card.spacing,
-                    )
-                    for i in range(0, len(small), 5)
-                ]
-            )  # fmt: skip
-            record(f"{name} {steps}, level {level:g}", made, time.monotonic() - begun)
+            parts = [
+                walked(
+                    network, head, small[i : i + 5], solver_name=name, steps=steps, level=level,
+                    seeds=range(i, i + len(small[i : i + 5])), spacing=card.spacing,
+                )
+                for i in range(0, len(small), 5)
+            ]  # fmt: skip
+            made, seconds = torch.cat(parts), time.monotonic() - begun
+            record(f"{name} {steps}, level {level:g}", bytes_from_images(made), seconds)
+            matched = bytes_from_images(made_consistent(made, small.float() / 127.5 - 1.0))
+            record(f"{name} {steps}, level {level:g}, consistent", matched, seconds)
     return {"model": card.name, "pictures": len(real), "components": COMPONENTS, "table": table}
 
 

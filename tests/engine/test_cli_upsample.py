@@ -59,6 +59,12 @@ def test_where_nothing_is_said_the_noise_is_what_suits_the_upsampler(
     assert upsample(image, "--json").json["request"]["aug_level"] == 0.03
     given = upsample(image, "--aug-level", 0.2, "--out", "other", "--json")
     assert given.json["request"]["aug_level"] == 0.2
+    assert not given.json["request"]["consistent"]
+    card = genie_home / "models" / "larger" / "card.toml"
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace("[model]", "[model]\nconsistent = true"), encoding="utf-8")
+    assert upsample(image, "--json").json["request"]["consistent"]
+    assert not upsample(image, "--no-consistent", "--json").json["request"]["consistent"]
     made = genie(
         "generate", "--model", "tiny", "--count", 1, "--steps", 2, "--upsample", "larger",
         "--upsample-steps", 2, "--device", "cpu", "--out", "both", "--json",
@@ -66,7 +72,7 @@ def test_where_nothing_is_said_the_noise_is_what_suits_the_upsampler(
     (large,) = made.json["upsampled"]["files"]
     request = read_settings(Path(large["path"])).request
     assert isinstance(request, UpsampleRequest)
-    assert request.aug_level == 0.03
+    assert (request.aug_level, request.consistent) == (0.03, True)
 
 
 def test_every_image_is_a_file_with_its_settings(upsample: Genie) -> None:

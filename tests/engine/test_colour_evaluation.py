@@ -198,7 +198,7 @@ def test_each_picture_is_enlarged_with_noises_of_its_own_seed() -> None:
     network = make_network(small_up()).eval()
     assert isinstance(network, CompactUpsampler)
     small = random_pictures(3, 8)
-    how = {"solver_name": "ddim", "steps": 2, "level": 0.1}
+    how = {"solver_name": "ddim", "steps": 2, "level": 0.1, "consistent": False}
     both = enlarged(network, None, small, seeds=[4, 5, 6], **how)  # type: ignore[arg-type]
     alone = enlarged(network, None, small[1:2], seeds=[5], **how)  # type: ignore[arg-type]
     assert both.shape == (3, 3, 32, 32)
@@ -260,8 +260,13 @@ def test_the_bench_of_the_upsampler(quick: None, tmp_path: Path) -> None:
     report = bench_emoji.bench_upsampler(
         folder, emoji_of(32), simple_judge, count=3, levels=(0.1,), settings=(("genie", 2), ("ddim", 1))
     )
-    assert list(report["table"]) == ["bicubic", "lanczos", "genie 2, level 0.1", "ddim 1, level 0.1"]
-    assert report["table"]["bicubic"]["consistency"] > report["table"]["ddim 1, level 0.1"]["consistency"]
+    table = report["table"]
+    made_by = [f"{how}, level 0.1{end}" for how in ("genie 2", "ddim 1") for end in ("", ", consistent")]
+    assert list(table) == ["bicubic", "lanczos", *made_by]
+    assert table["bicubic"]["consistency"] > table["ddim 1, level 0.1"]["consistency"]
+    assert (
+        table["ddim 1, level 0.1, consistent"]["consistency"] > table["ddim 1, level 0.1"]["consistency"] + 10
+    )
     json.dumps(report)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -50,7 +51,7 @@ from engine.pictures import from_pictures, to_pictures
 from engine.solvers import solver_infos
 from engine.tasks import Engine
 from engine.upsample_requests import requests_for
-from engine.upsampling import augmentation_noise, conditioned, enlarging
+from engine.upsampling import augmentation_noise, conditioned, enlarging, made_consistent
 from engine.workbench import LoadedModel, Workbench
 from tests.engine.golden import GOLDEN
 from tests.engine.tiny_model import write_tiny_model
@@ -359,6 +360,34 @@ def test_twice_the_same_and_parts_do_not_matter(engine: Engine, precision: str) 
     for change in ({"seed": 4}, {"aug_seed": 10}, {"aug_level": 0.5}, {"steps": 3}):
         other = finish(engine.run(request(1, **{"seed": 3, "aug_seed": 9, "precision": precision, **change})))
         assert other.pictures != whole.pictures.one(0), change
+
+
+def test_made_small_again_a_consistent_one_is_the_small_image() -> None:
+    random = torch.Generator().manual_seed(0)
+    small = 0.5 * torch.randn(2, 3, 8, 8, generator=random).clamp(-1.5, 1.5)
+    blocks = small.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    detail = 0.1 * torch.randn(blocks.shape, generator=random)
+    found = made_consistent(blocks + detail, small)
+    missing = F.avg_pool2d(blocks + detail, 4) - small
+    left = F.avg_pool2d(found, 4) - small
+    assert left.abs().max() < 2 / 255  # a rounding
+    assert left.square().mean() < 0.01 * missing.square().mean()
+    # What is not seen at the small size stays: less than was added there is changed anywhere.
+    assert (found - blocks - detail).abs().max() < 0.6 * detail.abs().max()
+    white = torch.ones(1, 3, 8, 8)
+    assert torch.equal(made_consistent(torch.full((1, 3, 32, 32), 2.0), white), torch.ones(1, 3, 32, 32))
+
+
+def test_consistency_is_a_setting_of_the_request(engine: Engine) -> None:
+    plain, matched = (finish(engine.run(request(2, consistent=on))) for on in (False, True))
+    small = from_pictures(plain.sources)
+    errors = [
+        float((F.avg_pool2d(from_pictures(made.pictures), 4) - small).square().mean())
+        for made in (plain, matched)
+    ]
+    assert errors[1] < 0.1 * errors[0]
+    assert matched.evaluations == plain.evaluations
+    assert request_from_json(request_to_json(matched.request)) == matched.request
 
 
 def test_together_they_differ_by_rounding_only(engine: Engine) -> None:

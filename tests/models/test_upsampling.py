@@ -39,7 +39,7 @@ def large_catalogue() -> Catalogue:
     models = list(fake_catalogue().models)
     upsampler = dataclasses.replace(
         models[0],
-        name="fashion32-up", title="Fashion 32 large", image_size=LARGE, upsamples_from=8, aug_level=0.05, classes=(),
+        name="fashion32-up", title="Fashion 32 large", image_size=LARGE, upsamples_from=8, aug_level=0.05, consistent=True, classes=(),
     )  # fmt: skip
     models[0] = dataclasses.replace(models[0], upsampler="fashion32-up")
     return Catalogue((*models, upsampler), fake_catalogue().solvers)
@@ -135,6 +135,7 @@ def test_a_result_becomes_large_on_the_canvas_and_in_the_history(
     result = upsampled(qtbot, studio)
     (request,) = asked(engine)
     assert (request.steps, request.aug_level, request.seed, request.aug_seed) == (4, 0.05, 40, 40)
+    assert request.consistent
     assert request.solver == "genie"
     assert result.sources == before.pictures  # bit for bit what was on the canvas
     assert studio.canvas.pictures == enlarged(before.pictures, LARGE)

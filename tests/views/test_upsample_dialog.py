@@ -97,6 +97,9 @@ def test_noise_and_seeds_lie_under_advanced(window: MainWindow, qtbot: QtBot, en
     qtbot.waitUntil(dialog.aug_level.entry.hasFocus)
     dialog.aug_level.entry.selectAll()
     QTest.keyClicks(dialog.aug_level.entry, "0.25")
+    assert dialog.consistent.isChecked()  # suits it as well
+    qtbot.mouseClick(dialog.consistent, LEFT, pos=QPoint(10, dialog.consistent.height() // 2))
+    assert not dialog.consistent.isChecked()
     entry = dialog.aug_seed.control
     assert isinstance(entry, QLineEdit)
     QTest.keyClicks(entry, "12x")
@@ -109,6 +112,7 @@ def test_noise_and_seeds_lie_under_advanced(window: MainWindow, qtbot: QtBot, en
     qtbot.mouseClick(dialog.accept_button, LEFT)
     large(qtbot, window.studio)
     assert (asked(engine)[0].aug_level, asked(engine)[0].aug_seed, asked(engine)[0].seed) == (0.25, 12, 4)
+    assert not asked(engine)[0].consistent
 
 
 def test_the_key_and_the_history_menu(window: MainWindow, qtbot: QtBot, engine: Upsampler) -> None:

@@ -168,7 +168,11 @@ class RenderModel(QObject):
             if large is not None:
                 solver = "genie" if large.has_head else "dpmpp-2m"
                 how = dataclasses.replace(
-                    how, solver=solver, spacing=large.spacing, aug_level=large.aug_level
+                    how,
+                    solver=solver,
+                    spacing=large.spacing,
+                    aug_level=large.aug_level,
+                    consistent=large.consistent,
                 )
             sampling = dataclasses.replace(sampling, upsampling=how)
         return TraverseRequest(
