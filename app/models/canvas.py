@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -381,10 +382,10 @@ class CanvasModel(QObject):
             self._before = (self._request, self._final)
         count = count_of(request)
         live = LiveBatch(count, model.image_size, model.image_size, model.channels) if model else None
-        self._put(request, live=live)
         self._progress = CanvasProgress(steps=int(getattr(request, "steps", 0)), count=count)
-        self.progress_changed.emit()
-        self._set_state(state)
+        with self._entering(state):
+            self._put(request, live=live)
+            self.progress_changed.emit()
 
     def wait(self, state: str) -> None:
         """Only the state changes: "starting" before the request is known, "running" once it is."""
@@ -392,31 +393,30 @@ class CanvasModel(QObject):
 
     def show_result(self, result: ShownResult, ids: Sequence[int] = ()) -> None:
         """The pictures are finished: all of them, or those a stopped job has kept."""
-        same = result.request == self._request and self._live is not None
-        if same:
-            looked_at = self._step_number()
-            self._live, self._final, self._result = None, result.pictures, result
-            self._shown_step = self._place_of(looked_at)
-            self._record_ids = tuple(ids)
-            self._notices = result.notices
-            if self._selected >= self.count:
-                self.select(self.count - 1)
-            self.step_changed.emit()
-            self.request_changed.emit()
-            self.pictures_changed.emit(0, self.count)
-        else:
-            self._put(result.request, final=result.pictures, result=result, ids=ids, notices=result.notices)
-        if not result.complete:
-            self._set_state("stopped")
-        else:
-            self._set_state("recovered" if result.notices else "done")
+        state = "stopped" if not result.complete else "recovered" if result.notices else "done"
+        with self._entering(state):
+            if result.request == self._request and self._live is not None:
+                looked_at = self._step_number()
+                self._live, self._final, self._result = None, result.pictures, result
+                self._shown_step = self._place_of(looked_at)
+                self._record_ids = tuple(ids)
+                self._notices = result.notices
+                if self._selected >= self.count:
+                    self.select(self.count - 1)
+                self.step_changed.emit()
+                self.request_changed.emit()
+                self.pictures_changed.emit(0, self.count)
+            else:
+                self._put(
+                    result.request, final=result.pictures, result=result, ids=ids, notices=result.notices
+                )
 
     def show_pictures(
         self, request: Request, pictures: Pictures, ids: Sequence[int] = (), title: str = ""
     ) -> None:
         """Finished pictures from elsewhere: the history, a file. They have no steps."""
-        self._put(request, final=pictures, ids=ids, title=title)
-        self._set_state("done")
+        with self._entering("done"):
+            self._put(request, final=pictures, ids=ids, title=title)
 
     @Slot(object)
     def on_event(self, event: Progress | Loading | Notice) -> None:
@@ -505,6 +505,18 @@ class CanvasModel(QObject):
             self.select(self.count - 1)
         if self.count == 0 and self._mode == "single":
             self.set_mode("grid")
+
+    @contextlib.contextmanager
+    def _entering(self, state: str) -> Iterator[None]:
+        """What is announced within is seen in its new state, which is announced behind it.
+
+        Views that looked at new pictures in the old state would show a moment of neither, and
+        show it all again.
+        """
+        changed, self._state = state != self._state, state
+        yield
+        if changed:
+            self.state_changed.emit(state)
 
     def _set_state(self, state: str) -> None:
         if state != self._state:

@@ -346,7 +346,7 @@ class CanvasPanel(QWidget):
         size = QSize(shown.width, shown.height) if shown is not None else QSize(32, 32)
         self.grid.set_batch(canvas.count, size)
         self.grid.set_selection(canvas.selected)
-        self._show_step()
+        self._show_frames()
         self._refresh()
 
     def _show_pictures(self, first: int, count: int) -> None:
@@ -357,8 +357,7 @@ class CanvasPanel(QWidget):
 
     def _show_selection(self, index: int) -> None:
         self.grid.set_selection(index)
-        self._show_selected_image()
-        self._show_step()
+        self._show_frames()
         self._refresh()
 
     def _selected_image(self) -> QImage:
@@ -374,6 +373,11 @@ class CanvasPanel(QWidget):
             self._preview.set_image(self._selected_image(), caption)
 
     def _show_step(self) -> None:
+        self._show_frames()
+        self._refresh_line()
+
+    def _show_frames(self) -> None:
+        """The strip of steps, and which of them is looked at."""
         canvas = self._canvas
         result, steps = canvas.result, canvas.steps
         final = result.pictures if result is not None else None
@@ -386,7 +390,6 @@ class CanvasPanel(QWidget):
         self.filmstrip.set_shown(canvas.shown_step)
         self.filmstrip.setEnabled(bool(steps))
         self.play.setEnabled(bool(steps))
-        self._refresh_line()
 
     def _scrubbed(self, _position: int) -> None:
         self._canvas.show_step(self.filmstrip.shown)

@@ -289,8 +289,16 @@ class _Line(QLabel):
         theme.set_look(self, role="small" if small else "figures")
 
 
+_SIDES = 12  # widget pixels beside the words of a line
+_BAR = 4  # the height the stylesheet gives to a progress bar
+
+
 class StateLine(QWidget):
-    """The line under the pictures: how far it is, or what came of it."""
+    """The line under the pictures: how far it is, or what came of it.
+
+    Its parts are put in their places here: new words in a layout would have the whole window laid
+    out again, and these are new with every step.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -300,9 +308,6 @@ class StateLine(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress")
-        keep = self.bar.sizePolicy()
-        keep.setRetainSizeWhenHidden(True)
-        self.bar.setSizePolicy(keep)
         self._sign = QLabel()
         self.left = _Line()
         self.left.setAccessibleName("State of the canvas")
@@ -311,17 +316,8 @@ class StateLine(QWidget):
         for label in (self.left, self.right):
             label.setFont(theme.current().font(figures=True))
         self.right.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        row = QHBoxLayout()
-        row.setContentsMargins(12, 0, 12, 0)
-        row.setSpacing(tokens.GAP)
-        row.addWidget(self._sign)
-        row.addWidget(self.left, 1)
-        row.addWidget(self.right)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 1, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.bar)
-        column.addLayout(row, 1)
+        for part in (self.bar, self._sign, self.left, self.right):
+            part.setParent(self)
         self.setFixedHeight(36)
         self._words = ("", "")
         self._icon = ("", "")
@@ -334,20 +330,32 @@ class StateLine(QWidget):
             self.left.setText(left)
             self.left.setToolTip(left)
             self.right.setText(right)
-            self._share_room()
+        elif (icon, role) == self._icon:
+            return
         if (icon, role) != self._icon:
             self._icon = (icon, role)
             self._paint_sign()
+        self._arrange()
 
-    def _share_room(self) -> None:
-        """What stands to the right gives way where the words to the left would be cut."""
-        both = self.left.words_width + self.right.fontMetrics().horizontalAdvance(self.right.text())
-        taken = 2 * 12 + 2 * tokens.GAP + tokens.ICON
-        self.right.setVisible(bool(self.right.text()) and both + taken <= self.width())
+    def _arrange(self) -> None:
+        """Side by side; what stands to the right gives way where the words to the left would be cut."""
+        begin, end, top = _SIDES, self.width() - _SIDES, 1 + _BAR
+        self.bar.setGeometry(0, 1, self.width(), _BAR)
+        if self._icon[0]:
+            self._sign.setGeometry(begin, top, tokens.ICON, self.height() - top)
+            begin += tokens.ICON + tokens.GAP
+        words = self.right.sizeHint().width() if self.right.text() else 0
+        shown = 0 < words <= end - begin - tokens.GAP - self.left.words_width
+        self.right.setVisible(shown)
+        if shown:
+            end -= words
+            self.right.setGeometry(end, top, words, self.height() - top)
+            end -= tokens.GAP
+        self.left.setGeometry(begin, top, end - begin, self.height() - top)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._share_room()
+        self._arrange()
 
     def set_fraction(self, fraction: float | None) -> None:
         """Show how much is done, from 0 to 1; None when nothing is under way."""

@@ -357,6 +357,7 @@ class ControlPanel(QWidget):
         settings.catalogue_changed.connect(self.refresh)
         studio.queue.counts_changed.connect(self.refresh)
         studio.queue.forever_changed.connect(self.forever.setChecked)
+        studio.queue.forever_changed.connect(self.refresh)
         studio.canvas.state_changed.connect(self.refresh)
         studio.editing_changed.connect(self.refresh)
 
@@ -394,11 +395,13 @@ class ControlPanel(QWidget):
         self.generate.setText("Change the job" if editing else "Generate")
         describe(self.generate, "Change the job" if editing else "Generate", obstacle, term="generate")
         self.cancel_edit.setVisible(editing)
-        running = studio.queue.running is not None or studio.canvas.busy
+        queue = studio.queue
+        # Between two rounds, too: to hide and show it each time would lay out the whole window.
+        running = queue.running is not None or queue.forever or studio.canvas.busy
         if not running and self.stop.hasFocus():
             self.generate.setFocus()  # Qt would go on to the button beside it
         self.stop.setVisible(running)
-        self.forever.setEnabled(not obstacle or studio.queue.forever)
+        self.forever.setEnabled(not obstacle or queue.forever)
         self._show_upsampling(info)
         guides = info is None or info.null_label or bool(settings.partners())
         self.guidance.setEnabled(guides or settings.guidance != 0)

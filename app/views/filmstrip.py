@@ -141,8 +141,6 @@ class Filmstrip(QAbstractSlider):
         blocked = self.blockSignals(True)
         self.setValue(self.maximum() if step is None else step)
         self.blockSignals(blocked)
-        self._describe()
-        self.update()
 
     def caption(self, position: int) -> str:
         """What is known of the step at `position`, in words."""

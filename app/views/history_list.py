@@ -28,6 +28,11 @@ HISTORY_KEYS = {
     Qt.Key.Key_Enter: "show_on_canvas",
 }
 
+_SELECTED = QStyle.StateFlag.State_Selected.value
+_HOVERED = QStyle.StateFlag.State_MouseOver.value
+_FOCUSED = QStyle.StateFlag.State_HasFocus.value
+_MARKS = _SELECTED | _HOVERED | _FOCUSED  # what is drawn over a thumbnail
+
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -36,9 +41,8 @@ class _ThumbnailDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         cell = QRect(option.rect)
-        state = option.state
+        state = option.state.value  # as a number: an enumeration takes its time, and this is every tile
         colours = theme.current()
-        painter.save()
         device = painter.device()
         ratio = device.devicePixelRatio() if device is not None else 1.0
         png = index.data(HistoryModel.ThumbnailRole)
@@ -54,9 +58,13 @@ class _ThumbnailDelegate(QStyledItemDelegate):
             covers.moveTopLeft(covers.topLeft().toPoint().toPointF())
             painter.drawPixmap(covers.topLeft(), picture)
             box = covers
+        starred = index.data(HistoryModel.StarredRole)
+        if not (starred or state & _MARKS):
+            return
+        painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        selected = bool(state & QStyle.StateFlag.State_Selected)
-        if selected or state & QStyle.StateFlag.State_MouseOver:
+        selected = bool(state & _SELECTED)
+        if selected or state & _HOVERED:
             painter.setPen(QPen(colours.color("accent" if selected else "quiet"), 2 if selected else 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(box.adjusted(-1, -1, 1, 1))
@@ -65,14 +73,12 @@ class _ThumbnailDelegate(QStyledItemDelegate):
             painter.setBrush(colours.color("accent"))
             tick = QRectF(box.right() - 12, box.bottom() - 12, 14, 14)
             painter.drawRoundedRect(tick, 3, 3)
-            painter.drawPixmap(
-                tick.topLeft(), icons.pixmap("check", "on_accent", 14, painter.device().devicePixelRatio())
-            )
-        if state & QStyle.StateFlag.State_HasFocus:
+            painter.drawPixmap(tick.topLeft(), icons.pixmap("check", "on_accent", 14, ratio))
+        if state & _FOCUSED:
             painter.setPen(QPen(colours.color("text"), 1, Qt.PenStyle.DotLine))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(cell.toRectF().adjusted(0.5, 0.5, -0.5, -0.5))
-        if index.data(HistoryModel.StarredRole):
+        if starred:
             corner = QRectF(box.right() - 15, box.top() - 1, 16, 16)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colours.color("panel"))

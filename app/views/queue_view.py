@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from PySide6.QtCore import (
     QEvent,
@@ -20,11 +21,14 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
+    QStaticText,
+    QTransform,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -61,8 +65,22 @@ _SIGNS = {  # icon and colour of a state
     JobState.FAILED: ("warning", "bad"),
 }
 
+_SELECTED = QStyle.StateFlag.State_Selected.value
+_HOVERED = QStyle.StateFlag.State_MouseOver.value
+_FOCUSED = QStyle.StateFlag.State_HasFocus.value
+
 _KEYS = (Qt.Key.Key_Delete, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _Index = QModelIndex | QPersistentModelIndex
+
+
+@lru_cache(maxsize=256)
+def _laid_out(text: str, size: int, width: int) -> QStaticText:
+    """What of a line there is room for: all rows are painted anew when one of them has ended."""
+    font = theme.current().font(size, figures=True)
+    words = QStaticText(QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, width))
+    words.setTextFormat(Qt.TextFormat.PlainText)
+    words.prepare(QTransform(), font)
+    return words
 
 
 class _JobDelegate(QStyledItemDelegate):
@@ -80,20 +98,20 @@ class _JobDelegate(QStyledItemDelegate):
         if not isinstance(job, Job):
             return
         rect = QRect(option.rect)
-        state = option.state
+        state = option.state.value  # as a number: an enumeration takes its time, and this is every row
         look = theme.current()
         device = painter.device()
         ratio = device.devicePixelRatio() if device is not None else 1.0
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
-        selected = bool(state & QStyle.StateFlag.State_Selected)
+        hovered = bool(state & _HOVERED)
+        selected = bool(state & _SELECTED)
         box = QRectF(rect).adjusted(4.5, 1.5, -4.5, -1.5)
         if selected or hovered:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.color("selected" if selected else "rail_hover"))
             painter.drawRoundedRect(box, tokens.RADIUS, tokens.RADIUS)
-        if state & QStyle.StateFlag.State_HasFocus:
+        if state & _FOCUSED:
             painter.setPen(QPen(look.color("accent"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(box, tokens.RADIUS, tokens.RADIUS)
@@ -123,8 +141,9 @@ class _JobDelegate(QStyledItemDelegate):
     def _line(self, painter: QPainter, rect: QRect, text: str, role: str, size: int) -> None:
         painter.setFont(theme.current().font(size, figures=True))
         painter.setPen(theme.current().color(role))
-        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
-        painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        words = _laid_out(text, size, rect.width())
+        top = rect.top() + round((rect.height() - words.size().height()) / 2)
+        painter.drawStaticText(rect.left(), top, words)
 
     def action_rect(self, row: QRect) -> QRect:
         """Where the cross (or stop) of a row is."""

@@ -83,7 +83,11 @@ class StatusBar(QWidget):
 
 
 class _Elided(QLabel):
-    """Shortens itself to the room there is instead of asking for more."""
+    """Shortens itself to the room there is instead of asking for more.
+
+    To the label underneath it never gives its text: that would have the whole window laid out
+    again with every step of a job.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,9 +95,14 @@ class _Elided(QLabel):
         self.setProperty("role", "caption")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
+    def text(self) -> str:
+        return self._full
+
     def set_full(self, text: str) -> None:
-        self._full = text
-        self.setText(text)
+        if text != self._full:
+            self._full = text
+            self.setAccessibleDescription(text)
+            self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)

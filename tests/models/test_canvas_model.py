@@ -119,6 +119,18 @@ def test_done_recovered_stopped_failed(canvas: CanvasModel) -> None:
     assert (canvas.state, canvas.count, canvas.request) == ("empty", 0, None)
 
 
+def test_pictures_are_announced_in_the_state_they_are_in(canvas: CanvasModel) -> None:
+    said: list[str] = []
+    for signal in (canvas.step_changed, canvas.request_changed, canvas.state_changed):
+        signal.connect(lambda *_: said.append(canvas.state))
+    canvas.begin(REQUEST, MODEL)
+    assert said == ["running"] * 3
+    canvas.show_result(fake_result(REQUEST))
+    assert said[3:] == ["done"] * 3
+    canvas.begin(REQUEST, MODEL)
+    assert said[6:] == ["running"] * 3
+
+
 def test_selection_is_clipped_and_survives_the_result(canvas: CanvasModel) -> None:
     canvas.select_next()
     assert canvas.selected == -1
