@@ -18,7 +18,11 @@ CHOSEN: dict[str, tuple[tuple[str, int], ...]] = {
     "fashion32": (
         ("Ankle boot", 20), ("Sneaker", 18), ("Dress", 24), ("Bag", 49), ("Coat", 35), ("Pullover", 23),
     ),
+    "emoji64": (
+        ("Face", 13), ("Heart", 1), ("Plant", 2), ("Vehicle", 2), ("Place", 4), ("Animal", 10),
+    ),
 }  # fmt: skip
+GUIDANCE = {"fashion32": "1", "emoji64": "3"}
 MODELS = Path(__file__).resolve().parents[1] / "resources" / "models"
 
 
@@ -29,8 +33,8 @@ def main(names: list[str]) -> int:
         for label, seed in CHOSEN[name]:
             # In fp32 on the CPU, so that anybody's machine makes the same.
             code = genie([
-                "generate", "--model", name, "--classes", label, "--seed", str(seed), "--guidance", "1",
-                "--steps", "10", "--device", "cpu", "--precision", "fp32", "--out", str(folder),
+                "generate", "--model", name, "--classes", label, "--seed", str(seed),
+                "--guidance", GUIDANCE[name], "--steps", "10", "--device", "cpu", "--precision", "fp32", "--out", str(folder),
             ])  # fmt: skip
             if code:
                 return code

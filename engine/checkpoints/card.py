@@ -203,6 +203,7 @@ HEAD_FIELDS: dict[str, dict[str, _Rule]] = {
         "embedding": _WIDTH,
         "width": _WIDTH,
         "fade": _number(1e-3, 1e6),
+        "kernel": _one_of((1, 3)),
     },
     "compact-upsampler": {
         "channels": _one_of((1, 3)),
@@ -211,6 +212,7 @@ HEAD_FIELDS: dict[str, dict[str, _Rule]] = {
         "embedding": _WIDTH,
         "width": _WIDTH,
         "fade": _number(1e-3, 1e6),
+        "kernel": _one_of((1, 3)),
     },
     "published": {
         "channels": _one_of((1, 3)),

@@ -70,6 +70,7 @@ class CompactUpsamplerHeadConfig:
     embedding: int = 256
     width: int = 24
     fade: float = 0.5
+    kernel: int = 3
 
 
 class PlainBlock(nn.Module):
@@ -176,8 +177,8 @@ class CompactUpsampler(nn.Module):
 class CompactUpsamplerHead(nn.Module):
     """The GENIE head of a `CompactUpsampler`, on the folded image; it sees the condition too.
 
-    Only its look at the features is 3x3: a folded position is a square of pixels already, and
-    at this size that keeps the head under a twentieth of its network.
+    Only its look at the features is `kernel` wide: a folded position is a square of pixels
+    already, and at this size that keeps the head under a twentieth of its network.
     """
 
     def __init__(self, config: CompactUpsamplerHeadConfig) -> None:
@@ -185,7 +186,7 @@ class CompactUpsamplerHead(nn.Module):
         c = self.config = config
         self.fade = c.fade
         folded = c.channels * c.patch**2
-        self.conv_features = nn.Conv2d(c.features, c.width, 3, padding=1)
+        self.conv_features = nn.Conv2d(c.features, c.width, c.kernel, padding=c.kernel // 2)
         self.conv_image = nn.Conv2d(3 * folded, c.width, 1, bias=False)
         self.modulate = nn.Linear(c.embedding, 2 * c.width)
         self.conv_out = nn.Conv2d(c.width, 3 * folded, 1)

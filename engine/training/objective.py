@@ -60,7 +60,9 @@ def head_config(recipe: Recipe) -> CompactHeadConfig | CompactUpsamplerHeadConfi
     """The head that fits the recipe's network."""
     n = recipe.network
     make = CompactHeadConfig if isinstance(n, CompactConfig) else CompactUpsamplerHeadConfig
-    return make(n.channels, n.patch, n.widths[0], n.embedding, recipe.head_width, recipe.head_fade)
+    return make(
+        n.channels, n.patch, n.widths[0], n.embedding, recipe.head_width, recipe.head_fade, recipe.head_kernel
+    )
 
 
 def make_head(recipe: Recipe) -> CompactHead | CompactUpsamplerHead:

@@ -56,6 +56,7 @@ class Recipe:
     background: tuple[int, int, int] = (0, 0, 0)
     head_width: int = 32
     head_fade: float = 4.0
+    head_kernel: int = 3
     head_targets: int = 24_576
     head_steps: int = 6000
     head_batch: int = 64
@@ -107,6 +108,8 @@ EMOJI64 = Recipe(
     noise_centre=0.0,
     guidance=3.0,
     background=(255, 255, 255),
+    head_width=128,
+    head_kernel=1,
     head_targets=6144,
 )  # fmt: skip
 

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.checkpoints.card import CARD, card_to_toml, read_card
+from engine.checkpoints.card import CARD, Card, card_to_toml, read_card
 from engine.checkpoints.library import bundled_folder
 from engine.checkpoints.native import load_head, load_network
 from engine.evaluation.enlarging import judge_enlargement, made_small, plainly_enlarged, walked
@@ -68,9 +68,13 @@ def bench_base(
     solvers: Sequence[str],
     evaluations: Sequence[int],
     cache: Path | None = None,
+    before: Record | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Record:
-    """Feature distance, classes and nearest neighbours of the model in `folder`."""
+    """Feature distance, classes and nearest neighbours of the model in `folder`.
+
+    Of the report `before` those cells are kept that the same weights were measured for.
+    """
     train, test = pictures.part("train"), pictures.part("test")
     say(f"Features of {len(train):,} training pictures and {len(test):,} held-out ones")
     shown = train.images[0]
@@ -89,13 +93,15 @@ def bench_base(
         device=torch.device("cpu"),
     )  # fmt: skip
     sampler.asked = test.labels[torch.randperm(len(test), generator=torch.Generator().manual_seed(0))]
-    table: dict[str, dict[str, Record]] = {}
+    table = kept_cells(before or {}, card, samples)
     found = held
     for name in solvers:
         if solver(name).info.derivative == "head" and sampler.head is None:
             say(f"{name}: the model has no head")
             continue
         for nfe in evaluations:
+            if str(nfe) in table.get(name, {}) and (name, nfe) != ("genie", max(evaluations)):
+                continue  # the last of GENIE is drawn again: its samples have neighbours to be found
             begun = time.monotonic()
             setting = Setting(name, nfe, samples, spacing=card.spacing, precision="fp32")
             parts = [sampler.draw(setting, i, min(_BATCH, samples - i)) for i in range(0, samples, _BATCH)]
@@ -120,6 +126,7 @@ def bench_base(
     floor = feature_distance(fit(components(known[few])), real)
     report = {
         "model": card.name,
+        "weights": weights_of(card),
         "samples": samples,
         "components": COMPONENTS,
         "held_out_pictures": len(test),
@@ -135,6 +142,23 @@ def bench_base(
         },
     }
     return report | {"ratio_to_ddim": ratios(table)}
+
+
+def weights_of(card: Card) -> dict[str, str]:
+    """The checksums of the network and its head."""
+    return {"network": card.network.sha256, "head": card.head.sha256 if card.head else ""}
+
+
+def kept_cells(before: Record, card: Card, samples: int) -> dict[str, dict[str, Record]]:
+    """The cells of an earlier report that still hold: a new head leaves the other solvers' standing."""
+    old, new = before.get("weights", {}), weights_of(card)
+    if old.get("network") != new["network"] or before.get("samples") != samples:
+        return {}
+    return {
+        name: cells
+        for name, cells in before["table"].items()
+        if solver(name).info.derivative != "head" or old["head"] == new["head"]
+    }
 
 
 def ratios(table: dict[str, dict[str, Record]]) -> dict[str, float]:
@@ -213,7 +237,7 @@ def write_quality(folder: Path, report: Record) -> None:
         "measured_by": f"make bench-quality RECIPE={card.name}",
         "feature": f"Frechet distance in {report['components']} principal components of EfficientNet-Lite0",
     }
-    kept = {key: value for key, value in report.items() if key not in ("model", "components")}
+    kept = {key: value for key, value in report.items() if key not in ("model", "weights", "components")}
     text = card_to_toml(replace(card, quality=words | _rounded(kept)))
     write_atomically(folder / CARD, lambda file: file.write_text(text, encoding="utf-8"))
 
@@ -240,11 +264,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--evaluations", type=_names, default=("5", "10", "15", "20", "25"))
     parser.add_argument("--levels", type=_names, default=("0.1", "0.05", "0.02"))
     parser.add_argument("--threads", type=int, default=1, help="threads to compute with (default: 1)")
+    parser.add_argument("--resume", action="store_true", help="keep what was measured of the same weights")
     parser.add_argument("--card", action="store_true", help="write what was measured into the model's card")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
 
     folder = options.model or bundled_folder() / options.recipe
+    path = _OUT / f"{options.recipe}.json"
     size = 64 if options.recipe == "emoji64" else 256
     cache = (options.data or EMOJI_FOLDER) / f"features-{size}.safetensors"
     pictures, judge = load_emoji(size, options.data), load_judge()
@@ -256,14 +282,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = bench_base(
             folder, pictures, judge, samples=options.samples, solvers=options.solvers,
             evaluations=[int(n) for n in options.evaluations], cache=cache, say=say,
+            before=json.loads(path.read_text()) if options.resume and path.exists() else None,
         )  # fmt: skip
     else:
         report = bench_upsampler(
             folder, pictures, judge, count=options.samples, levels=[float(x) for x in options.levels],
             cache=cache, say=say,
         )  # fmt: skip
-    _OUT.mkdir(parents=True, exist_ok=True)
-    path = _OUT / f"{options.recipe}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=1))
     say(json.dumps({key: value for key, value in report.items() if key != "table"}, indent=1))
     say(f"Wrote {path}")

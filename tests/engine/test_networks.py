@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine.networks.attention import attend, forward_differentiable
@@ -109,3 +110,15 @@ def test_attention_is_fused_again_after_an_exception() -> None:
     with pytest.raises(NotImplementedError), torch.autograd.forward_ad.dual_level():
         # No forward-mode derivative: so this is the fused kernel.
         attend(torch.autograd.forward_ad.make_dual(q, q), q, q)
+
+
+def test_a_head_that_strides_over_squares_is_one_on_the_folded_image() -> None:
+    torch.manual_seed(0)
+    head = CompactHead(CompactHeadConfig(channels=3, patch=4, features=8, embedding=8, width=12, kernel=1))
+    torch.nn.init.normal_(head.conv_out.weight)
+    x, eps, features, emb = (torch.randn(2, *shape) for shape in ((3, 8, 8), (3, 8, 8), (8, 2, 2), (8,)))
+    scale, shift = head.modulate(emb)[:, :, None, None].chunk(2, dim=1)
+    folded = F.pixel_unshuffle(torch.cat([x, eps], dim=1), 4)
+    h = shift + scale * (head.conv_features(features) + head.conv_image(folded))
+    expected = F.pixel_shuffle(head.conv_out(F.silu(h)), 4)
+    torch.testing.assert_close(head(x, eps, features, emb), expected)

@@ -294,7 +294,8 @@ class TraverseModel(QObject):
             labels = tuple((begin + i) % classes for i in range(min(count, classes)))
         model = self.model
         self._make_room()
-        self.timeline.random_walk(model, count, fresh_seed() if seed is None else seed, labels, self.guidance)
+        seed = fresh_seed() if seed is None else seed
+        self.timeline.random_walk(model, count, seed, labels=labels, guidance=self.guidance)
         self._ready_made = self.timeline.walk
         self.set_stage("walk")
 
@@ -302,7 +303,7 @@ class TraverseModel(QObject):
         """A circle of noise with one class."""
         self._make_room()
         seed = fresh_seed() if seed is None else seed
-        self.timeline.noise_loop(self.model, seed, self.label, self.guidance)
+        self.timeline.noise_loop(self.model, seed, label=self.label, guidance=self.guidance)
         self._ready_made = self.timeline.walk
         self.set_stage("walk")
 

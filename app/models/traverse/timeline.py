@@ -37,7 +37,6 @@ from app.models.traverse.shelf import point_of
 from app.models.traverse.spots import Spot, source_words, spots_to_mime
 from app.models.undo import UndoList
 from engine.errors import BadRequest, EngineError
-from engine.messages import Label
 from engine.messages.walks import MAX_KEYFRAMES, Pace, Point, Walk
 from engine.walk import FramePlan, noise_loop, plan_frames, random_walk
 
@@ -458,17 +457,13 @@ class TimelineModel(QObject):
         self.select([keys[0].id])
         self.seek(0)
 
-    def random_walk(
-        self, model: str, count: int, seed: int, labels: tuple[Label, ...], guidance: float = 0.0
-    ) -> None:
-        """A smooth closed curve through the noise of `count` seeds."""
-        self._ready_made(
-            lambda: random_walk(model, count, seed, labels=labels, guidance=guidance, fps=self.fps)
-        )
+    def random_walk(self, model: str, count: int, seed: int, **how: Any) -> None:
+        """A smooth closed curve through the noise of `count` seeds; `how` is as that of the engine."""
+        self._ready_made(lambda: random_walk(model, count, seed, fps=self.fps, **how))
 
-    def noise_loop(self, model: str, seed: int, label: Label, guidance: float = 0.0) -> None:
-        """Once round a circle of noise."""
-        self._ready_made(lambda: noise_loop(model, seed, label=label, guidance=guidance, fps=self.fps))
+    def noise_loop(self, model: str, seed: int, **how: Any) -> None:
+        """Once round a circle of noise; `how` is as that of the engine."""
+        self._ready_made(lambda: noise_loop(model, seed, fps=self.fps, **how))
 
     def _ready_made(self, make: Callable[[], Walk]) -> None:
         try:
