@@ -141,6 +141,7 @@ EMOJI256_UP = Recipe(
     head_width=24,
     head_fade=0.5,
     head_targets=2048,
+    head_steps=3000,
     head_batch=16,
 )  # fmt: skip
 
