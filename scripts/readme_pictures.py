@@ -66,6 +66,7 @@ def _take(folder: Path) -> None:
         window.grab().save(str(folder / f"{name}.png"))
 
     wait(lambda: studio.engine_state == "ready")
+    studio.settings.model = studio.edits.settings.model = "fashion32"
     # A history worth looking at, and something to compare with.
     generate(count=20, pick="all", seed=100)
     generate(count=16, pick=(8,), seed=300)

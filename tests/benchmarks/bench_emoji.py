@@ -25,7 +25,7 @@ from engine.checkpoints.card import CARD, Card, card_to_toml, read_card
 from engine.checkpoints.library import bundled_folder
 from engine.checkpoints.native import load_head, load_network
 from engine.evaluation.enlarging import judge_enlargement, made_small, plainly_enlarged, walked
-from engine.evaluation.features import feature_distance, fit
+from engine.evaluation.features import feature_distance, fit, tensor_from_pictures
 from engine.evaluation.imagenet import (
     COMPONENTS,
     Judge,
@@ -38,9 +38,11 @@ from engine.evaluation.imagenet import (
 )
 from engine.evaluation.quality import Sampler, Setting, bytes_from_images
 from engine.files import write_atomically
+from engine.messages import GenerateRequest, Result
 from engine.networks.compact_upsampler import CompactUpsampler
 from engine.schedule import VPSchedule
 from engine.solvers import solver, solver_infos
+from engine.tasks import Engine
 from engine.training.emoji import EMOJI_FOLDER, EmojiPictures, load_emoji
 from engine.upsampling import made_consistent
 
@@ -120,6 +122,16 @@ def bench_base(
             )
             if name == "genie" or found is held:
                 found = seen  # the last of GENIE's, at the most evaluations
+    guided: Record = {}
+    if card.guidance:
+        # As a person sees them: with the guidance the model begins with, in ten steps.
+        seen = features_of(judge, guided_samples(folder, sampler.labels(0, samples).tolist()))
+        guided = {
+            "guidance": card.guidance,
+            "feature_distance": feature_distance(fit(components(seen)), real),
+            "agreement": classifier.accuracy(seen, sampler.labels(0, samples)),
+        }
+        say(f"guided by {card.guidance:g}: {guided}")
     same = torch.tensor([[a == b for b in train.families] for a in train.families])
     few = torch.randperm(len(train), generator=torch.Generator().manual_seed(1))[: len(test)]
     # As far apart as a sample of the training pictures themselves is from the held-out ones.
@@ -134,6 +146,7 @@ def bench_base(
         "classifier_on_held_out": classifier.accuracy(held, test.labels),
         "classifier_on_training": classifier.accuracy(known, train.labels),
         "table": table,
+        "guided": guided,
         "nearest": {
             "samples_to_training": nearest(found, known).summary(),
             "samples_to_held_out": nearest(found, held).summary(),
@@ -142,6 +155,19 @@ def bench_base(
         },
     }
     return report | {"ratio_to_ddim": ratios(table)}
+
+
+def guided_samples(folder: Path, labels: Sequence[int]) -> Tensor:
+    """uint8 (N, C, H, W) of these classes, by ten steps with the guidance of the card."""
+    engine = Engine([folder])
+    (info,) = engine.catalogue().models
+    request = GenerateRequest(
+        info.name, labels=tuple(labels), solver="genie" if info.has_head else "ddim", steps=10,
+        spacing=info.spacing, guidance=info.guidance, device="cpu", precision="fp32",
+    )  # fmt: skip
+    *_, result = engine.run(request)
+    assert isinstance(result, Result)
+    return tensor_from_pictures(result.pictures)
 
 
 def weights_of(card: Card) -> dict[str, str]:
