@@ -71,11 +71,13 @@ def bench_base(
     evaluations: Sequence[int],
     cache: Path | None = None,
     before: Record | None = None,
+    keep: Callable[[Record], None] = lambda record: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Record:
     """Feature distance, classes and nearest neighbours of the model in `folder`.
 
-    Of the report `before` those cells are kept that the same weights were measured for.
+    Of the report `before` those cells are kept that the same weights were measured for; `keep`
+    is given what there is after each.
     """
     train, test = pictures.part("train"), pictures.part("test")
     say(f"Features of {len(train):,} training pictures and {len(test):,} held-out ones")
@@ -116,6 +118,7 @@ def bench_base(
                 "seconds": round(time.monotonic() - begun, 1),
             }
             table.setdefault(name, {})[str(nfe)] = record
+            keep({"weights": weights_of(card), "samples": samples, "table": table})
             say(
                 f"{name:>12} {nfe:>3} evaluations: feature distance {record['feature_distance']:8.3f}, "
                 f"asked class seen {record['agreement']:.3f}"
@@ -304,19 +307,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def say(text: str) -> None:
         sys.stderr.write(text + "\n")
 
+    def keep(report: Record) -> None:
+        text = json.dumps(report, indent=1)
+        write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
     if options.recipe == "emoji64":
         report = bench_base(
             folder, pictures, judge, samples=options.samples, solvers=options.solvers,
             evaluations=[int(n) for n in options.evaluations], cache=cache, say=say,
-            before=json.loads(path.read_text()) if options.resume and path.exists() else None,
+            before=json.loads(path.read_text()) if options.resume and path.exists() else None, keep=keep,
         )  # fmt: skip
     else:
         report = bench_upsampler(
             folder, pictures, judge, count=options.samples, levels=[float(x) for x in options.levels],
             cache=cache, say=say,
         )  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1))
+    keep(report)
     say(json.dumps({key: value for key, value in report.items() if key != "table"}, indent=1))
     say(f"Wrote {path}")
     if options.card:
