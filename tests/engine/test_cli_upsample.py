@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.checkpoints import library
 from engine.cli import following
 from engine.images import read_settings
 from engine.messages import Control, PngImage, UpsampleRequest
@@ -21,7 +22,8 @@ from tests.engine.tiny_upsampler import write_tiny_upsampler
 
 @pytest.fixture
 def genie(genie_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Genie:
-    """In an empty folder, with a colour model "tiny" and its upsampler "larger"."""
+    """In an empty folder, with a colour model "tiny" and its upsampler "larger", and no others."""
+    monkeypatch.setattr(library, "bundled_folder", lambda: tmp_path / "nothing bundled")
     write_tiny_model(genie_home / "models", channels=3)
     write_tiny_upsampler(genie_home / "models")
     monkeypatch.chdir(tmp_path)
