@@ -32,12 +32,12 @@ from app.views.shortcuts import Shortcuts, keys_text
 from app.views.status_bar import StatusBar
 
 if TYPE_CHECKING:
-    from app.views.closing import ClosingDialog
     from app.views.dialogs import DroppedSettingsDialog
     from app.views.edit_room import EditRoom
     from app.views.help_panel import ShortcutSheet, TermCard
     from app.views.models_page import ModelsPage
     from app.views.palette import Entry, Palette
+    from app.views.question import Question
     from app.views.settings_page import SettingsPage
     from app.views.traverse.room import TraverseRoom
     from app.views.upsample_file import FileUpsampler
@@ -66,7 +66,7 @@ class MainWindow(QMainWindow):
         self.term_card: TermCard | None = None
         self.sheet: ShortcutSheet | None = None
         self.dropped: DroppedSettingsDialog | None = None
-        self.closing: ClosingDialog | None = None
+        self.closing: Question | None = None
         self.file_upsampler: FileUpsampler | None = None
         self.shortcuts = Shortcuts(self, studio.session)
         self.rail = Rail()
@@ -533,9 +533,9 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         if self.studio.would_lose_work and not self._close_anyway:
             event.ignore()
-            from app.views.closing import ClosingDialog
+            from app.views.question import closing_question
 
-            self.closing = ClosingDialog(self)
+            self.closing = closing_question(self)
             self.closing.accepted.connect(self.close_anyway)
             self.closing.open()
             return

@@ -1,4 +1,4 @@
-"""A question before something that can't be undone; everything else is done at once, with undo."""
+"""A question before something that cuts off or can't be undone; everything else is done at once, with undo."""
 
 from __future__ import annotations
 
@@ -8,13 +8,27 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLa
 from app.views import tokens
 from app.views.help import describe
 
-__all__ = ["Question"]
+__all__ = ["Question", "closing_question"]
 
 
 class Question(QDialog):
-    """`accepted` if it is to be done. Leaving things as they are is what Enter and Esc do."""
+    """`accepted` if it is to be done. Leaving things as they are is what Enter and Esc do.
 
-    def __init__(self, parent: QWidget, title: str, words: str, verb: str) -> None:
+    `verb` and `tip` say what is done, `stay` and `stay_tip` what isn't.
+    """
+
+    def __init__(
+        self,
+        parent: QWidget,
+        title: str,
+        words: str,
+        verb: str,
+        *,
+        tip: str = "",
+        stay: str = "Leave it",
+        stay_tip: str = "Change nothing (Esc).",
+        danger: bool = True,
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
@@ -24,14 +38,15 @@ class Question(QDialog):
         heading.setWordWrap(True)
         text = QLabel(words)
         text.setWordWrap(True)
-        self.stay = QPushButton("Leave it")
+        self.stay = QPushButton(stay)
         self.stay.setProperty("kind", "primary")
         self.stay.setDefault(True)
-        describe(self.stay, "Leave it", "Change nothing (Esc).")
+        describe(self.stay, stay, stay_tip)
         self.leave = QPushButton(verb)
-        self.leave.setProperty("kind", "danger")
+        if danger:
+            self.leave.setProperty("kind", "danger")
         self.leave.setAutoDefault(False)
-        describe(self.leave, verb, f"{verb}. This can't be undone.")
+        describe(self.leave, verb, tip or f"{verb}. This can't be undone.")
         self.stay.clicked.connect(self.reject)
         self.leave.clicked.connect(self.accept)
         buttons = QHBoxLayout()
@@ -46,3 +61,18 @@ class Question(QDialog):
         column.addWidget(text)
         column.addSpacing(tokens.GAP)
         column.addLayout(buttons)
+
+
+def closing_question(parent: QWidget) -> Question:
+    """Asked only when closing would cut something off."""
+    return Question(
+        parent,
+        "A picture is being made",
+        "Closing now stops it. Everything finished is kept, and the job starts again the next time you open "
+        "GENIE Studio.",
+        "Stop and close",
+        tip="Stop what runs and close the window.",
+        stay="Keep working",
+        stay_tip="Leave the window open (Esc).",
+        danger=False,
+    )

@@ -16,9 +16,11 @@ from engine.errors import BadRequest, UnknownName
 from engine.messages import MAX_STEPS, Catalogue, ModelInfo, Result, Upsampled
 
 if TYPE_CHECKING:
+    from argparse import _ArgumentGroup as ArgumentGroup
+
     from engine.tasks import Engine
 
-__all__ = ["add_enlarging_arguments", "consistent", "enlarge", "find_upsampler"]
+__all__ = ["add_copying_arguments", "add_enlarging_arguments", "copying", "enlarge", "find_upsampler"]
 
 _OWN = "the model's own"
 
@@ -32,16 +34,28 @@ def add_enlarging_arguments(parser: ArgumentParser) -> None:
     large.add_argument(
         "--upsample-steps", type=whole(1, MAX_STEPS), default=5, metavar="N", help="steps of the upsampler"
     )
-    large.add_argument(
+    add_copying_arguments(large, "upsampler")
+
+
+def add_copying_arguments(group: ArgumentGroup, whose: str) -> None:
+    """How closely the small image is copied; `copying` reads them, `whose` says whose own the default is."""
+    group.add_argument(
         "--aug-level", type=number(1e-3, 1.0), metavar="S",
-        help="how much noise hides the small image: more of it invents more (default: the upsampler's own)",
+        help=f"how much noise hides the small image: more of it invents more (default: the {whose}'s own)",
+    )  # fmt: skip
+    group.add_argument(
+        "--consistent", action=BooleanOptionalAction,
+        help="correct the result so that it is the small image when made small again "
+        f"(default: the {whose}'s own)",
     )  # fmt: skip
 
-    large.add_argument(
-        "--consistent", action=BooleanOptionalAction,
-        help="correct the result so that it is the small image when made small again (default: the "
-        "upsampler's own)",
-    )  # fmt: skip
+
+def copying(arguments: Namespace, upsampler: ModelInfo) -> dict[str, Any]:
+    """Those fields of an `Upsampling`: what was given, or else what suits the upsampler."""
+    return {
+        name: getattr(upsampler, name) if (given := getattr(arguments, name)) is None else given
+        for name in ("aug_level", "consistent")
+    }
 
 
 def find_upsampler(arguments: Namespace, model: ModelInfo, catalogue: Catalogue) -> ModelInfo | None:
@@ -71,11 +85,6 @@ def find_upsampler(arguments: Namespace, model: ModelInfo, catalogue: Catalogue)
     return chosen
 
 
-def consistent(arguments: Namespace, upsampler: ModelInfo) -> bool:
-    """What --consistent says, or else what suits the upsampler."""
-    return upsampler.consistent if arguments.consistent is None else bool(arguments.consistent)
-
-
 def enlarge(
     engine: Engine,
     result: Result,
@@ -92,8 +101,8 @@ def enlarge(
 
     requests = requests_for(
         result, upsampler, [index for index, _ in files],
-        steps=arguments.upsample_steps, aug_level=arguments.aug_level or upsampler.aug_level, consistent=consistent(arguments, upsampler),
-        solver="genie" if upsampler.has_head else "ddim",
+        steps=arguments.upsample_steps, solver="genie" if upsampler.has_head else "ddim",
+        **copying(arguments, upsampler),
     )  # fmt: skip
     kind = "webp" if arguments.format == "webp" else "png"
     stems = iter([path.stem for _, path in files])

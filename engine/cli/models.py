@@ -111,7 +111,7 @@ def _show(model: ModelInfo, find: str | None, console: Console) -> None:
         "can do": _abilities(model),
         "classes": _classes(model, find),
         "spacing": model.spacing,
-        "noise": f"{model.aug_level:g}" if model.is_upsampler else "",
+        "suited by": _suits(model),
         "size": f"{model.bytes / 1e6:.1f} MB",
         "data": model.data,
         "licence": model.licence,
@@ -120,7 +120,15 @@ def _show(model: ModelInfo, find: str | None, console: Console) -> None:
     }
     for name, value in rows.items():
         if value:
-            console.say(f"  {name:<8}  {value}")
+            console.say(f"  {name:<9}  {value}")
+
+
+def _suits(model: ModelInfo) -> str:
+    """What is used where nothing else is said."""
+    if model.is_upsampler:
+        matched = ", matched to the small image" if model.consistent else ""
+        return f"noise {model.aug_level:g}{matched}"
+    return f"guidance {model.guidance:g}" if model.guidance else ""
 
 
 def _classes(model: ModelInfo, find: str | None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.cli.classes import pick_classes, pick_labels
 from engine.cli.command import Command, Namespace, number, whole
 from engine.cli.console import Console, duration
-from engine.cli.enlarging import add_enlarging_arguments, consistent, find_upsampler
+from engine.cli.enlarging import add_enlarging_arguments, copying, find_upsampler
 from engine.cli.interrupt import stop_on_interrupt
 from engine.errors import BadRequest, EngineError
 from engine.messages import (
@@ -201,8 +201,7 @@ def _sampling(arguments: Namespace, catalogue: Catalogue, walk: Walk, kept: Samp
             solver="genie" if upsampler.has_head else "ddim",
             steps=arguments.upsample_steps,
             spacing=upsampler.spacing,
-            aug_level=arguments.aug_level or upsampler.aug_level,
-            consistent=consistent(arguments, upsampler),
+            **copying(arguments, upsampler),
         )
     return dataclasses.replace(
         base,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import threading
-from argparse import ArgumentParser, BooleanOptionalAction
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from engine.cli.classes import slug
-from engine.cli.command import Command, Namespace, number, whole
+from engine.cli.command import Command, Namespace, whole
 from engine.cli.console import Console, duration
-from engine.cli.enlarging import consistent
+from engine.cli.enlarging import add_copying_arguments, copying
 from engine.cli.following import follow
 from engine.cli.interrupt import stop_on_interrupt
 from engine.errors import BadImage, BadRequest
@@ -64,18 +64,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--seed", type=whole(0, MAX_SEED), default=0, metavar="N",
         help="of the noise the first large image is made of; the next has one more",
     )  # fmt: skip
-    how.add_argument(
-        "--aug-level", type=number(1e-3, 1.0), metavar="S",
-        help="how much noise hides the small image: more of it invents more (default: the model's own)",
-    )  # fmt: skip
+    add_copying_arguments(how, "model")
     how.add_argument(
         "--aug-seed", type=whole(0, MAX_SEED), metavar="N", help="of that noise (default: as --seed)"
     )
-    how.add_argument(
-        "--consistent", action=BooleanOptionalAction,
-        help="correct the result so that it is the small image when made small again (default: the "
-        "model's own)",
-    )  # fmt: skip
     how.add_argument("--afs", action="store_true", help="analytic first step: saves one evaluation")
     how.add_argument("--denoise", action="store_true", help="one evaluation more, to take the last noise out")
     where = parser.add_argument_group("where")
@@ -130,11 +122,10 @@ def _make_request(arguments: Namespace, catalogue: Catalogue) -> UpsampleRequest
         solver=catalogue.solver(arguments.solver).name,
         steps=arguments.steps,
         spacing=arguments.spacing or model.spacing,
-        aug_level=arguments.aug_level or model.aug_level,
         analytic_first=arguments.afs,
         denoise=arguments.denoise,
         crop=arguments.crop,
-        consistent=consistent(arguments, model),
+        **copying(arguments, model),
         device=arguments.device,
         precision=arguments.precision,
         batch=arguments.batch,

@@ -55,20 +55,6 @@ def node(files: EditFiles, name: str, parent: str | None = None, level: int = 0)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "history.sqlite")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def sessions(qapp: object, store: Store) -> Iterator[Sessions]:
-    sessions = Sessions(EditStore(store))
-    yield sessions
-    sessions.store.files.close()
-
-
-@pytest.fixture
 def engine() -> FakeEngine:
     return FakeEngine(scripts=edit_scripts())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,20 +33,6 @@ def node(
         kept["latent"] = files.put(fake_latent(bytes([level])), "safetensors")
     kind = "picture" if parent is None else kind
     return EditNode(fresh_id(), parent, kind, name, kept, None, {"label": level, "psnr": None})
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "history.sqlite")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def sessions(qapp: object, store: Store) -> Iterator[Sessions]:
-    sessions = Sessions(EditStore(store))
-    yield sessions
-    sessions.store.files.close()
 
 
 @pytest.fixture

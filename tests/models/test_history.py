@@ -27,13 +27,6 @@ ROOT = QModelIndex()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "history.sqlite")
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def model(store: Store, qapp: Any) -> Iterator[HistoryModel]:
     model = HistoryModel(store)
     tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)

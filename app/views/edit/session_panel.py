@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -166,22 +167,23 @@ class SessionPanel(QWidget):
 
     def save_picture(self, node: EditNode) -> None:
         """Ask where the picture of an edit should go."""
-        name = _file_name(node.name) or "picture"
-        dialog = QFileDialog(self, "Save the picture", f"{name}.png", "Pictures (*.png *.jpg *.webp)")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("png")
-        dialog.fileSelected.connect(lambda file: self._edits.save_picture(node, Path(file)))
-        dialog.open()
+        self._ask_where(node, "picture", "png", "Pictures (*.png *.jpg *.webp)", self._edits.save_picture)
 
     def save_latent(self, node: EditNode) -> None:
         """Ask where the latent of an encoded picture should go."""
+        self._ask_where(
+            node, "latent", "latent.safetensors", "Latents (*.safetensors)", self._edits.save_latent
+        )
+
+    def _ask_where(
+        self, node: EditNode, what: str, ending: str, kinds: str, save: Callable[[EditNode, Path], object]
+    ) -> None:
         name = _file_name(node.name) or "picture"
-        dialog = QFileDialog(self, "Save the latent", f"{name}.latent.safetensors", "Latents (*.safetensors)")
+        dialog = QFileDialog(self, f"Save the {what}", f"{name}.{ending}", kinds)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("safetensors")
-        dialog.fileSelected.connect(lambda file: self._edits.save_latent(node, Path(file)))
+        dialog.setDefaultSuffix(ending.rpartition(".")[2])
+        dialog.fileSelected.connect(lambda file: save(node, Path(file)))
         dialog.open()
 
     def open_menu(self) -> None:
