@@ -7,6 +7,7 @@ from threading import Event as ThreadEvent
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QThread, Signal, Slot
 
+from app.background import share_the_interpreter
 from app.engine_worker import EngineLike, EngineWorker, TorchEngine
 from app.failure import Failure
 from app.live_lane import LiveLanes, Order
@@ -108,7 +109,8 @@ class EngineHost(QObject):
     def start(self) -> None:
         """Start the thread; the catalogue follows within tens of milliseconds, torch in a second or two."""
         if not self._closing and not self._thread.isRunning():
-            self._thread.start()
+            share_the_interpreter()
+            self._thread.start(QThread.Priority.LowPriority)
 
     def submit(self, job: int, request: Request) -> None:
         """Run a request as job `job` (1 or more). One at a time, and from `accepting` on it starts at once."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from app.background import give_way
 from app.failure import Failure
 from app.live_lane import LiveLanes, Order
 from app.preview import Mailbox
@@ -103,6 +104,7 @@ class EngineWorker(QObject):
     def start_up(self) -> None:
         """First what can be chosen, then torch: the controls are filled while it loads."""
         start = time.perf_counter()
+        give_way()
         try:
             self._engine = self._factory()
             self.catalogue_ready.emit(self._engine.catalogue())

@@ -47,8 +47,9 @@ def combine(x: Tensor, a: Level, y: Tensor, b: Level) -> Tensor:
     """a x + b y in the finer of the two precisions, (B, C, H, W)."""
     if isinstance(a, Tensor) or isinstance(b, Tensor):
         return a * x + b * y.to(x.dtype)
-    # One pass less over the image; y is converted on the way, not rounded.
-    return (a * x).add(y, alpha=b)
+    # Two passes over the image, one in place; y is converted on the way, not rounded.
+    finer = torch.promote_types(x.dtype, y.dtype)
+    return (a * x).to(finer).add_(y, alpha=b)
 
 
 def eps_from_output(prediction: str, output: Tensor, x_t: Tensor, gamma: Level) -> Tensor:
@@ -140,5 +141,4 @@ class NetworkDenoiser:
         seen = self._for_network(x_t)
         here = self._predict(x_t, seen, gamma)
         h = self._head(seen, self._for_network(here.eps), here.features, here.embedding)
-        # Of numbers of the network's precision, so that fp32 loses nothing and costs half.
-        return here.eps, mixed_derivative(h.float(), gamma, self._head.fade).to(x_t.dtype)
+        return here.eps, mixed_derivative(h, gamma, self._head.fade).to(x_t.dtype)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from app.background import background_pool
 from app.store.encoding import EncodedResult, encode_result
 from app.store.making import Making
 from app.store.records import StoreError
@@ -68,9 +69,7 @@ class Keeper(QObject):
         if size <= _ENCODE_HERE:
             waiting.encoded = encode_result(making, label_names)
         else:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._encoder = self._encoder or ThreadPoolExecutor(1, thread_name_prefix="encode-result")
+            self._encoder = self._encoder or background_pool("encode-result")
             waiting.future = self._encoder.submit(encode_result, making, label_names)
             waiting.future.add_done_callback(lambda _: self._encoded.emit(waiting))
         return self.save_waiting()

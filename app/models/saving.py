@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from app.background import background_pool
 from app.failure import Failure
 from app.models.facts import file_name
 from app.store.making import listing
@@ -265,9 +266,7 @@ class FileWriter(QObject):
 
     def _submit(self, work: Callable[[], None], paths: list[Path], words: str) -> None:
         if self._executor is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._executor = ThreadPoolExecutor(1, thread_name_prefix="write-files")
+            self._executor = background_pool("write-files")
         self._busy += 1
 
         def done(future: Future[None]) -> None:

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.views.inputs import Choice
 from app.views.zoom_view import ZoomView
 
 __all__ = ["controls_without_a_name", "controls_without_a_tooltip", "cut_words", "shown_windows"]
@@ -118,7 +119,7 @@ def _words(widget: QWidget) -> str:
     if isinstance(widget, QAbstractButton):
         return widget.text().replace("&", "")
     if isinstance(widget, QComboBox):
-        return widget.currentText()
+        return widget.shown_text() if isinstance(widget, Choice) else widget.currentText()
     if isinstance(widget, QLineEdit):
         # What is typed may be longer than the line; what we put there should not be.
         return widget.placeholderText() if not widget.text() else ""

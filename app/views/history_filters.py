@@ -28,7 +28,7 @@ class HistoryFilters(QWidget):
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._studio = studio
-        self.model, self.label, self.solver = Choice(), Choice(), Choice()
+        self.model, self.label, self.solver = Choice(elides=True), Choice(elides=True), Choice()
         self.kind, self.days = Choice(), Choice()
         self.choices = (self.model, self.label, self.solver, self.kind, self.days)
         grid = QGridLayout(self)

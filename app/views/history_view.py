@@ -34,6 +34,7 @@ from app.views import icons, tokens
 from app.views.fields import icon_button
 from app.views.help import describe
 from app.views.history_list import HISTORY_KEYS, HistoryList
+from app.views.paint_later import PaintLater
 from app.views.words import counted
 from engine.errors import EngineError
 
@@ -88,6 +89,7 @@ class HistoryPanel(QWidget):
         describe(self.clear, "Show everything", "Take all filters away.")
         self.list = HistoryList()
         self.list.setModel(self._history)
+        PaintLater(self.list, 40)  # the list owns it
         self.empty = QLabel()
         self.empty.setWordWrap(True)
         self.empty.setProperty("role", "quiet")

@@ -18,7 +18,9 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSlider,
     QStyle,
+    QStyleOptionComboBox,
     QStyleOptionSlider,
+    QStylePainter,
     QWidget,
 )
 
@@ -67,10 +69,14 @@ class CalmSlider(QSlider):
 
 
 class Choice(QComboBox):
-    """A drop-down list that heeds the wheel only when it has the focus."""
+    """A drop-down list that heeds the wheel only when it has the focus.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Where entries are a person's own, and so of any length, `elides` ends what has no room in "…".
+    """
+
+    def __init__(self, parent: QWidget | None = None, *, elides: bool = False) -> None:
         super().__init__(parent)
+        self._elides = elides
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(4)
@@ -84,9 +90,25 @@ class Choice(QComboBox):
         else:
             event.ignore()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        painter = QPainter(self)
+    def shown_text(self) -> str:
+        """The current entry as far as there is room for it."""
+        if not self._elides:
+            return self.currentText()
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        room = min(field.width(), self.width() - tokens.ICON - 14) - 4
+        return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, room)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        option.currentText = self.shown_text()
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
         arrow = icons.pixmap(
             "chevron-down", "quiet" if self.isEnabled() else "disabled", tokens.ICON, self.devicePixelRatioF()
         )

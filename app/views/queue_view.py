@@ -49,6 +49,7 @@ from app.models.studio import ROOMS, Studio
 from app.views import icons, theme, tokens
 from app.views.fields import icon_button
 from app.views.help import describe
+from app.views.paint_later import PaintLater
 from app.views.words import class_name, counted, model_title, solver_title
 from app.views.zoom_view import claims_key
 from engine.messages import GenerateRequest
@@ -298,6 +299,7 @@ class QueuePanel(QWidget):
         self._queue = studio.queue
         self.list = _JobList()
         self.list.setModel(self._queue)
+        PaintLater(self.list, 20)  # the list owns it
         self.list.setItemDelegate(_JobDelegate(studio, self.list))
         self.count = QLabel()  # shown beside the title of the panel
         self.count.setProperty("role", "caption")

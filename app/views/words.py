@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from app.models.names import class_name, model_title, solver_title
 
 __all__ = [
@@ -17,8 +19,9 @@ __all__ = [
 
 
 def breakable(words: str) -> str:
-    """The same words, but a long path in them may go on in the next line."""
-    return words.replace("/", "/\u200b").replace("\\", "\\\u200b")
+    """The same words, but a long path or name in them may go on in the next line."""
+    parted = re.sub(r"([/\\_])", "\\1\u200b", words)
+    return re.sub(r"([^\s\u200b-]{24})(?=[^\s\u200b-])", "\\1\u200b", parted)
 
 
 def counted(number: int, thing: str) -> str:

@@ -31,7 +31,12 @@ def bundled_folder() -> Path:
 def data_folder() -> Path:
     """The user's own folder: `GENIE_HOME` if it is set, otherwise where the platform says."""
     home = os.environ.get("GENIE_HOME")
-    return Path(home).expanduser() if home else Path(user_data_dir("GENIE Studio"))
+    return Path(home).expanduser() if home else _platform_folder()
+
+
+@cache
+def _platform_folder() -> Path:
+    return Path(user_data_dir("GENIE Studio"))
 
 
 def user_folder() -> Path:

@@ -8,11 +8,11 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import NoReturn
 
 from engine.cli.console import Console
 from engine.errors import BadRequest
+from engine.messages import checks
 
 __all__ = ["Command", "Namespace", "Parser", "make_parser", "nearest", "number", "whole"]
 
@@ -34,9 +34,7 @@ class Command:
 
 def nearest(name: str, among: Sequence[str]) -> str:
     """ " Did you mean ...?" or nothing."""
-    folded = {entry.casefold(): entry for entry in among}
-    close = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
-    return f" Did you mean {folded[close[0]]}?" if close else ""
+    return checks.nearest(name, among, quoted=False)
 
 
 def shorten(text: str) -> str:

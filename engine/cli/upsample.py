@@ -218,7 +218,7 @@ def _as_json(outcome: Upsampled, files: list[dict[str, Any]]) -> dict[str, Any]:
 COMMAND = Command(
     name="upsample",
     summary="Enlarge small images; one file an image, with its settings inside.",
-    example="genie upsample cat.png --model cats-upsampler --steps 5 --aug-level 0.1 --out large",
+    example="genie upsample emoji.png --model emoji256-up --steps 5 --out large",
     add_arguments=_add_arguments,
     run=_run,
 )

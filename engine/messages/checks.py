@@ -77,9 +77,15 @@ def place(device: object, precision: object) -> None:
     one_of("precision", precision, PRECISIONS)
 
 
-def nearest(name: str, names: Sequence[str]) -> str:
-    folded = {entry.casefold(): entry for entry in names}
+def nearest(name: str, names: Sequence[str], *, quoted: bool = True) -> str:
+    """ " Did you mean 'heun'?" (a name that holds this one, or is nearly written like it), or nothing."""
     from difflib import get_close_matches  # here: the window opens before it is needed
 
-    close = get_close_matches(name[:200].casefold(), list(folded), n=1, cutoff=0.4)
-    return f" Did you mean {folded[close[0]]!r}?" if close else ""
+    folded = {entry.casefold(): entry for entry in names}
+    wanted = name[:200].casefold()
+    holding = [entry for entry in folded if wanted in entry] if len(wanted) > 2 else []
+    close = get_close_matches(wanted, holding, n=1, cutoff=0) or get_close_matches(wanted, folded, n=1)
+    if not close:
+        return ""
+    found = folded[close[0]]
+    return f" Did you mean {found!r}?" if quoted else f" Did you mean {found}?"

@@ -47,11 +47,12 @@ def mixed_derivative(h: Tensor, gamma: float | Tensor, fade: float = math.inf) -
         level = 1.0 + gamma * gamma
         k = h2 * (gamma / level) + h3 / (gamma * level) - h1 / gamma
         return k / (1.0 + (gamma / fade) ** 2)
-    # The same in three passes over the image instead of six.
+    # The same in three passes over the image instead of six, two of them in place. Numbers of a
+    # lower precision than fp32 are added as they are, into fp32.
     one = 1.0 + gamma * gamma
     left = 1.0 / (1.0 + (gamma / fade) ** 2)
-    h2 = h2 * (left * gamma / one)
-    return h2.add(h3, alpha=left / (gamma * one)).sub(h1, alpha=left / gamma)
+    k = h2.to(torch.promote_types(h2.dtype, torch.float32)) * (left * gamma / one)
+    return k.add_(h3, alpha=left / (gamma * one)).sub_(h1, alpha=left / gamma)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Field:
 def taylor_step(xbar: Tensor, here: Field, h: float) -> Tensor:
     """xbar + h eps + h^2/2 d eps/d gamma (GENIE, equation 8)."""
     assert here.derivative is not None
-    return xbar.add(here.eps, alpha=h).add(here.derivative, alpha=0.5 * h * h)
+    return xbar.add(here.eps, alpha=h).add_(here.derivative, alpha=0.5 * h * h)
 
 
 class Flow(Protocol):

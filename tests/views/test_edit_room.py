@@ -131,9 +131,12 @@ def test_leaving_the_dialog_opens_nothing(
 def test_original_round_trip_and_difference_stand_beside_the_report(
     qtbot: QtBot, window: MainWindow, room: EditRoom, tmp_path: Path
 ) -> None:
-    encode(qtbot, window, photo(tmp_path / "a.png"))
+    name = "a_name_of_many_words_" + "andoneverylongword" * 3
+    encode(qtbot, window, photo(tmp_path / f"{name}.png"))
     node, sessions = room.edits.current, room.edits.sessions
     assert node is not None
+    assert node.name.startswith(name)
+    assert room.report.card.title.accessibleName() == node.name
     assert [pane.title for pane in room.stage.linked.panes] == ["Original", "Round trip", "Difference ×16"]
     assert shows(room, 0, sessions.picture(node))
     assert shows(room, 1, sessions.picture(node, "round_trip"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from app.background import background_pool
 from app.failure import Failure
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ class Aside(QObject):
     ) -> None:
         """Do `work` in the thread, then call `then` with what it gave, or `failed` with why not."""
         if self._executor is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._executor = ThreadPoolExecutor(1, thread_name_prefix="edit-files")
+            self._executor = background_pool("edit-files")
         future = self._executor.submit(work)
         self._tasks.append((future, then, failed))
         future.add_done_callback(lambda _future: self._ended.emit())

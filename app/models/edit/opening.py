@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from app.background import background_pool
 from app.failure import Failure
 from engine.errors import BadImage
 from engine.messages import FileImage, Pictures, PngImage
@@ -104,9 +105,7 @@ class PictureReader(QObject):
         self, source: FileImage | Callable[[], bytes], name: str, path: Path | None, background: Colour
     ) -> None:
         if self._executor is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._executor = ThreadPoolExecutor(1, thread_name_prefix="read-pictures")
+            self._executor = background_pool("read-pictures")
         self._asked += 1
         self._busy = True
         asked = self._asked

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal, Slot
 
+from app.background import give_way
 from app.failure import Failure
 from app.models.traverse.spots import Spot
 from engine.errors import BadImage, EngineError
@@ -65,6 +66,7 @@ class _Reader:
             return None if self._closed else wanted
 
     def _run(self) -> None:
+        give_way()
         name = str(self._path)
         try:
             from engine.video_files import open_video

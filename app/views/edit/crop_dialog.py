@@ -236,7 +236,7 @@ class CropDialog(QDialog):
             "Swap light and dark",
             "For a dark thing on white, where the model has learnt light things on black.",
         )
-        self.label = Choice()
+        self.label = Choice(elides=True)
         if info.null_label or not info.classes:
             self.label.addItem("No class", None)
         for number, name in enumerate(info.classes):

@@ -46,7 +46,7 @@ class Side(QWidget):
                 ("edits", "Pictures", f"{title}: pictures of this session."),
             )
         )
-        self.choice = Choice()
+        self.choice = Choice(elides=True)
         for number, name in enumerate(classes):
             self.choice.addItem(name, number)
         if classes:

@@ -12,7 +12,7 @@ from app.models.edit.facts import fidelity_words, rows_of
 from app.models.edit.tree import EditNode
 from app.views import icons, theme, tokens
 from app.views.help import describe
-from app.views.words import counted, seconds
+from app.views.words import breakable, counted, seconds
 
 __all__ = ["ReportCard"]
 
@@ -88,7 +88,8 @@ class ReportCard(QWidget):
         if node is None:
             return
         facts = node.facts
-        self.title.setText(node.name)
+        self.title.setText(breakable(node.name))
+        self.title.setAccessibleName(node.name)
         encoded = "comes_back" in facts
         self.comes_back.setVisible(encoded)
         self.noise.setVisible(encoded)

@@ -80,7 +80,7 @@ class SessionPanel(QWidget):
         self.setProperty("panel", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._edits = edits
-        self.choice = Choice()
+        self.choice = Choice(elides=True)
         describe(self.choice, "Session", "The picture being edited. Others you have edited are here, too.")
         self.more = icon_button("more", "This session", "Rename, export, import or delete a session.")
         self.tree = EditTreeView(edits.sessions)
@@ -136,7 +136,7 @@ class SessionPanel(QWidget):
         self.choice.addItem("New session", "")
         for row in sessions.listed():
             self.choice.addItem(row.name, row.id)
-            about = f"{counted(row.edits, 'edit')}, {row.model}, {row.changed.astimezone():%d %b %H:%M}"
+            about = f"{row.name}: {counted(row.edits, 'edit')}, {row.model}, {row.changed.astimezone():%d %b %H:%M}"
             self.choice.setItemData(self.choice.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
         self.choice.blockSignals(False)
         self.choice.choose(sessions.id)

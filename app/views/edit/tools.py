@@ -63,7 +63,7 @@ class ToolPage(QWidget):
 
     def class_choice(self, tip: str) -> Choice:
         """The classes of the model; choosing one asks for it."""
-        choice = Choice()
+        choice = Choice(elides=True)
         describe(choice, "Class", tip)
         choice.activated.connect(lambda _index: self.pending.set(to=choice.currentData()))
         return choice
@@ -118,7 +118,7 @@ class BlendTool(ToolPage):
 
     def __init__(self, edits: Edits) -> None:
         super().__init__(edits)
-        self.choice = Choice()
+        self.choice = Choice(elides=True)
         describe(
             self.choice, "Blend with", "The picture at full strength: an edit of this session, or a file."
         )
@@ -319,7 +319,7 @@ class AttributeTool(ToolPage):
 
     def __init__(self, edits: Edits) -> None:
         super().__init__(edits)
-        self.choice = Choice()
+        self.choice = Choice(elides=True)
         describe(self.choice, "Direction", term="edit_direction")
         self.new = icon_button(
             "plus", "New direction", "Make a direction from two classes or two selections."

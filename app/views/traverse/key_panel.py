@@ -61,7 +61,7 @@ class KeyPanel(QWidget):
         self.copy_id = icon_button("copy", "Copy the short id", "Copy the ten letters that name this latent.")
         self.name = QLineEdit()
         describe(self.name, "Name of the keyframe", "A name for this keyframe.")
-        self.label = Choice()
+        self.label = Choice(elides=True)
         describe(
             self.label,
             "Class of the keyframe",
