@@ -16,7 +16,7 @@ class Failure:
 
     `message` says what happened, to what and what to do; `field` names the setting it is about,
     if there is one; `kind` is that of the `EngineError`, or "bug" when the fault is ours;
-    `details` goes behind a fold with a copy button.
+    `details` goes behind a fold or a button that copies it.
     """
 
     message: str

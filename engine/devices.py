@@ -120,6 +120,9 @@ def choose_placement(device: str, precision: str, *, exact: bool = False) -> Pla
             field="device",
         )
     place = torch.device("cuda", int(index or 0)) if kind == "cuda" else torch.device(kind)
+    # fp32 means fp32: torch would round what goes into a convolution to TF32, ten bits.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
     return Placement(place, _auto_precision(place, exact) if precision == "auto" else precision, exact)
 
 

@@ -12,9 +12,20 @@ from pathlib import Path
 
 from engine.errors import UnusableFolder
 
-__all__ = ["write_atomically"]
+__all__ = ["surely", "write_atomically"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def surely(question: Callable[[], bool]) -> bool:
+    """The answer of `path.exists`, `is_file` or `is_dir`; False where the place can't be reached.
+
+    Behind a folder that may not be entered, or for a name that is too long, they raise.
+    """
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

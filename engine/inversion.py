@@ -298,7 +298,7 @@ def _solve(
             reached, x0 = step.xbar, step.x0
         spent += flow.evaluations
         missing = goal.missing(reached, active)
-        size = missing.flatten(1).abs().amax(dim=1).double().cpu() * _LEVELS
+        size = missing.flatten(1).abs().amax(dim=1).cpu().double() * _LEVELS  # MPS has no float64
         size = torch.where(size.isfinite(), size, math.inf)
         here = active.cpu()
         used[here] += flow.evaluations

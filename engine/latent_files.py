@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.checkpoints.card import CARD, read_card
 from engine.errors import BadRequest
-from engine.files import write_atomically
+from engine.files import surely, write_atomically
 from engine.latents import Latent, latent_from_bytes, realise, short_id, write_latent
 from engine.messages import Control, Event, FileLatent
 from engine.messages.latent_files import LatentRequest, LatentSaved
@@ -29,7 +29,7 @@ def run(workbench: Workbench, request: LatentRequest, control: Control) -> Itera
     began = time.monotonic()
     model = drawing_model(request.model, workbench.catalogue())
     out = Path(request.out).expanduser().absolute()
-    if out.is_dir():
+    if surely(out.is_dir):
         raise BadRequest(f"{out} is a folder. Choose another name for the file.", field="out")
     z = realise(request.source, (model.channels, model.image_size, model.image_size), model.name)
     if isinstance(request.source, FileLatent):

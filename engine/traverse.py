@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from engine.errors import UnusableFolder
+from engine.files import surely
 from engine.journal import Journal, unfinished_folder
 from engine.messages import (
     Control,
@@ -139,7 +140,7 @@ def _place(request: TraverseRequest) -> Path:
     """The file or folder to write, tried before anything is computed for it."""
     out = Path(request.out).expanduser().absolute()
     folder = request.video.suffix == ""
-    if out.exists() and out.is_dir() != folder:
+    if surely(out.exists) and out.is_dir() != folder:
         kind, other = ("file", "folder") if folder else ("folder", "file")
         raise UnusableFolder(f"{out} is a {kind}. Choose another name for the {other}.", field="out")
     try:

@@ -20,7 +20,7 @@ from av.error import FFmpegError
 from PIL import Image, UnidentifiedImageError
 
 from engine.errors import BadImage, BadRequest
-from engine.files import write_atomically
+from engine.files import surely, write_atomically
 from engine.images import from_pil
 from engine.messages import FileLatent, Pictures, Sampling, Walk
 from engine.messages.traverse import sampling_from_dict, sampling_to_dict
@@ -127,7 +127,7 @@ def _unpacked(latent: FileLatent, carried: dict[str, Any], folder: Path, video: 
 
 def _text_of(path: Path) -> str | None:
     """The text in a video, as yet unchecked."""
-    if path.is_dir():
+    if surely(path.is_dir):
         path = path / frame_name(0)
     try:
         with path.open("rb") as file:

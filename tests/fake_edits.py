@@ -8,6 +8,7 @@ level by round(100 s), a variation of seed i by i more, and inside a mask only w
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -167,7 +168,8 @@ def _edit(request: EditRequest, control: Control) -> Iterator[Event | Exception]
     )
     fidelity = tuple(_fidelity(source, one) for one in made)
     yield _progress(1, 1)
-    yield Edited(request, source, pictures, fidelity, 2 * request.steps, 0.05, PROVENANCE)
+    provenance = dataclasses.replace(PROVENANCE, batches=(1,) * len(made))
+    yield Edited(request, source, pictures, fidelity, 2 * request.steps, 0.05, provenance)
 
 
 def _masked(source: Pictures, inside: Pictures, mask: Pictures) -> Pictures:

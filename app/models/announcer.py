@@ -44,7 +44,7 @@ class Announcer(QObject):
 
     @Slot(object)
     def tell_failure(self, failure: Failure) -> None:
-        self.notice.emit(failure.message, "bad", None)
+        self.notice.emit(failure.message, "bad", failure)
 
     @Slot(str)
     def tell_trouble(self, message: str) -> None:

@@ -28,7 +28,7 @@ from engine.messages import (
     StepFrame,
 )
 
-__all__ = ["MODES", "STATES", "CanvasModel", "CanvasProgress", "ComparePane", "ShownResult"]
+__all__ = ["MODES", "STATES", "CanvasModel", "CanvasProgress", "ComparePane", "Shown", "ShownResult"]
 
 if TYPE_CHECKING:
     from engine.messages import Upsampled
@@ -38,6 +38,14 @@ ShownResult: TypeAlias = "Result | Upsampled"  # what fills the canvas step by s
 # starting: the engine is; loading: a model is read; recovered: done, after giving way (notices say how)
 STATES = ("empty", "starting", "loading", "running", "stopped", "failed", "done", "recovered")
 MODES = ("grid", "single", "compare", "difference")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What the canvas showed at some moment: a result, or else images of the history."""
+
+    result: ShownResult | None
+    record_ids: tuple[int, ...]
 
 
 class CanvasModel(QObject):
@@ -90,6 +98,11 @@ class CanvasModel(QObject):
     def result(self) -> ShownResult | None:
         """The finished (or stopped) result with its provenance; None while live."""
         return self._result
+
+    @property
+    def shown(self) -> Shown:
+        """What can be saved of it now, and later, too."""
+        return Shown(self._result, self._record_ids)
 
     @property
     def record_ids(self) -> tuple[int, ...]:

@@ -23,60 +23,54 @@ class Doings(QObject):
         super().__init__(parent)
         self.undo_list = UndoList(self)
         self._settings = settings
-        self._edits = SettingEdits(settings, self.undo_list, self)
+        self.setting_edits = SettingEdits(settings, self.undo_list, self)
         settings.put_back.connect(self._on_put_back)
         self.undo_list.taken_back.connect(self.absorb)  # by the button of a message, too
 
     def close(self) -> None:
         """Note nothing more."""
-        self._edits.close()
+        self.setting_edits.close()
 
     @Slot()
     def absorb(self) -> None:
         """The settings were changed by nobody: at the start, or where a model is gone."""
-        self._edits.absorb()
+        self.setting_edits.absorb()
 
     def undo(self) -> Change | None:
         """Take back what was done last and say so; None if there is nothing."""
-        self._edits.settle()
+        self.setting_edits.settle()
         change = self.undo_list.undo()
-        self._edits.absorb()
+        self.setting_edits.absorb()
         if change is not None:
             self.notice.emit(f"Undone: {_inside(change.words)}", "info", None)
         return change
 
     def redo(self) -> Change | None:
         """Do again what was taken back last and say so; None if there is nothing."""
-        self._edits.settle()
+        self.setting_edits.settle()
         change = self.undo_list.redo()
-        self._edits.absorb()
+        self.setting_edits.absorb()
         if change is not None:
             self.notice.emit(f"Done again: {_inside(change.words)}", "info", change)
         return change
 
     def did(self, words: str, undo: Callable[[], object], redo: Callable[[], object]) -> None:
         """Note what has just been done, and say it with an Undo button."""
-        self._edits.settle()  # what was done before comes before
+        self.setting_edits.settle()  # what was done before comes before
         self.notice.emit(words, "info", self.undo_list.add(words, undo, redo))
 
     def change_settings(self, words: str, change: Callable[[], object]) -> None:
         """Change settings as one thing that is said and can be undone."""
-        self._edits.settle()
+        self.setting_edits.settle()
         before = self._settings.to_dict()
         change()
-        self._edits.absorb()
-        self.did(words, *self._between(before))
-
-    def _between(self, before: dict[str, Any]) -> tuple[Callable[[], object], Callable[[], object]]:
-        """What goes back to the settings `before`, and what comes again to those of now."""
-        after = self._settings.to_dict()
-        return (lambda: self._settings.from_dict(before)), (lambda: self._settings.from_dict(after))
+        self.notice.emit(words, "info", self.setting_edits.add(words, before))
 
     @Slot(str, object)
     def _on_put_back(self, words: str, before: dict[str, Any]) -> None:
         """A row or a preset was reset: its button says what happened, so only Undo needs to know."""
-        self._edits.settle_up_to(before)
-        self.undo_list.add(words, *self._between(before))
+        self.setting_edits.settle_up_to(before)
+        self.setting_edits.add(words, before)
 
 
 def _inside(words: str) -> str:

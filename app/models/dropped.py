@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.models.facts import kind_title
 from app.models.settings import LABELS, RANDOM_SEED
-from engine.errors import BadRequest
-from engine.messages import GenerateRequest, Provenance, choose_labels
+from engine.errors import BadRequest, EngineError
+from engine.messages import Catalogue, GenerateRequest, ModelInfo, Provenance, choose_labels
 
-__all__ = ["DiffRow", "RequestDiff", "compare_requests", "compare_settings", "read_dropped"]
+__all__ = [
+    "DiffRow",
+    "OtherTask",
+    "RequestDiff",
+    "can_enlarge",
+    "compare_requests",
+    "compare_settings",
+    "read_dropped",
+]
 
 _CLASSES_SHOWN = 4
+_CARRIERS = (".png", ".jpg", ".jpeg", ".webp")  # files that settings can be in
+_NEXT = "To change the picture, drop it on the Edit room; to enlarge it, choose “Upsample a picture of your own” (Ctrl+K)."
+
+
+class OtherTask(BadRequest):
+    """A picture's settings are none that the controls have; `side` is its own, in pixels."""
+
+    def __init__(self, message: str, side: int) -> None:
+        super().__init__(message)
+        self.side = side
 
 
 @dataclass(frozen=True)
@@ -41,23 +61,49 @@ class RequestDiff:
         return self.request.seeds[self.image_index]
 
 
-def read_dropped(path: Path, current: Mapping[str, Any], class_names: Sequence[str] = ()) -> RequestDiff:
+def read_dropped(path: Path, current: Mapping[str, Any], catalogue: Catalogue | None = None) -> RequestDiff:
     """Read the settings in the image file `path` and compare them with `current`.
 
-    `current` is what `GenerateSettings.to_dict` gives; `class_names` are those of the file's
-    model if it is known. Raises `BadImage` for what is no image of ours and `BadRequest` for
-    settings that can't be.
+    `current` is what `GenerateSettings.to_dict` gives; `catalogue` says what is known of the
+    file's model. Raises `BadImage` for what is no image of ours, `OtherTask` for one that was not
+    generated and `BadRequest` for settings that can't be.
     """
-    from engine.images import read_settings  # brings NumPy and Pillow, which the start can do without
+    # These bring NumPy and Pillow, which the start can do without.
+    from PIL import Image
 
+    from engine.images import NoSettings, read_settings
+
+    if path.suffix.casefold() not in _CARRIERS:
+        raise NoSettings(f"{path.name} carries no settings: only PNG, JPEG and WebP files do. {_NEXT}")
     saved = read_settings(path)
-    if not isinstance(saved.request, GenerateRequest):
-        raise BadRequest(
-            "The settings in this picture are not those of the controls here: it was made by another "
-            f"task ({saved.request.kind})."
+    request = saved.request
+    if not isinstance(request, GenerateRequest):
+        with Image.open(path) as image:
+            side = image.width if image.width == image.height else 0
+        raise OtherTask(
+            f"{path.name} holds settings that the controls here don't have: those of another task "
+            f"({kind_title(request.kind)}). {_NEXT}",
+            side,
         )
-    rows = compare_settings(current, saved.request, class_names)
-    return RequestDiff(saved.request, saved.index, rows, saved.provenance)
+    models = catalogue.models if catalogue is not None else ()
+    info = next((model for model in models if model.name == request.model), None)
+    rows = compare_settings(current, request, info.classes if info is not None else ())
+    if catalogue is not None and info is None:
+        missing = f"{request.model}, which is not here: choose another, or import it in Models"
+        rows = tuple(dataclasses.replace(r, theirs=missing) if r.name == "model" else r for r in rows)
+    return RequestDiff(request, saved.index, rows, saved.provenance)
+
+
+def can_enlarge(error: EngineError, upsamplers: Sequence[ModelInfo]) -> bool:
+    """Whether a picture without settings for the controls is one to upsample.
+
+    One of another task is where it has just the size for that: it may be large already.
+    """
+    from engine.images import NoSettings
+
+    if isinstance(error, OtherTask):
+        return any(info.upsamples_from == error.side for info in upsamplers)
+    return isinstance(error, NoSettings)
 
 
 def compare_settings(

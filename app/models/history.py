@@ -33,7 +33,7 @@ from app.models.thumbnails import BLOCK, Thumbnails
 from app.store.making import Making
 from app.store.records import Details, Facets, Filter, Record, StoreError, Undo
 from app.store.store import Store
-from engine.errors import EngineError
+from engine.errors import EngineError, UnusableFolder
 from engine.messages import Catalogue, Pictures, Provenance, Request, Result, StepFrame
 
 if TYPE_CHECKING:
@@ -57,6 +57,22 @@ class HistoryRole(IntEnum):
     THUMBNAIL = Qt.ItemDataRole.UserRole + 2  # bytes of a PNG
     STARRED = Qt.ItemDataRole.UserRole + 3  # bool
     TITLE = Qt.ItemDataRole.UserRole + 4  # str
+
+
+class _Files(QMimeData):
+    """Files that are written only when whoever they are dropped on asks which they are."""
+
+    _URLS = "text/uri-list"
+
+    def __init__(self, urls: Callable[[], list[QUrl]]) -> None:
+        super().__init__()
+        self._urls = urls
+
+    def formats(self) -> list[str]:
+        return [self._URLS, *super().formats()]
+
+    def retrieveData(self, mime_type: str, preferred: Any) -> Any:
+        return self._urls() if mime_type == self._URLS else super().retrieveData(mime_type, preferred)
 
 
 class HistoryModel(QAbstractListModel):
@@ -114,10 +130,17 @@ class HistoryModel(QAbstractListModel):
 
     def fetchMore(self, parent: _Index) -> None:
         """Append the next page."""
-        if not self.canFetchMore(parent):
-            return
+        if self.canFetchMore(parent):
+            self._fetch(_PAGE)
+
+    def fetch_all(self) -> None:
+        """Append all rows that are not there yet: they are light, thumbnails still come into sight first."""
+        if self.canFetchMore(QModelIndex()):
+            self._fetch(self._total - len(self._records))
+
+    def _fetch(self, count: int) -> None:
         try:
-            page = self._store.page(self._filter, len(self._records), _PAGE, thumbnails=False)
+            page = self._store.page(self._filter, len(self._records), count, thumbnails=False)
             known = self._row_by_id()
             page = [record for record in page if record.id not in known]
             if not page:  # another window has deleted in between
@@ -169,13 +192,16 @@ class HistoryModel(QAbstractListModel):
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
         """Files for the desktop, ids for the window."""
         ids = [self._records[row].id for row in sorted({index.row() for index in indexes})]
-        mime = QMimeData()
+        mime = _Files(lambda: self._drag_urls(ids))
         mime.setData(RECORDS_MIME, QByteArray(json.dumps(ids).encode()))
+        return mime
+
+    def _drag_urls(self, ids: Sequence[int]) -> list[QUrl]:
         try:
-            mime.setUrls([QUrl.fromLocalFile(str(path)) for path in self.export_for_drag(ids)])
+            return [QUrl.fromLocalFile(str(path)) for path in self.export_for_drag(ids)]
         except EngineError as error:
             self.trouble.emit(error.message)
-        return mime
+            return []
 
     def set_catalogue(self, catalogue: Catalogue) -> None:
         """Where the titles of models and solvers come from."""
@@ -340,12 +366,17 @@ class HistoryModel(QAbstractListModel):
             self._refresh(ids)
             self.facets_changed.emit()
 
-    def is_starred(self, id: int) -> bool:
-        """Whether an image has a star; one that is gone has none."""
-        try:
-            return self._store.record(id).starred
-        except StoreError:
-            return False
+    def starred(self, ids: Sequence[int]) -> set[int]:
+        """Those of `ids` that have a star; one that is gone has none."""
+        with contextlib.suppress(StoreError):
+            return {record.id for record in self._store.records(ids) if record.starred}
+        return set()
+
+    def is_deleted(self, id: int) -> bool:
+        """Whether an image is in the trash, or gone for good."""
+        with contextlib.suppress(StoreError):
+            return not self._store.records([id])
+        return False
 
     def note(self, id: int, text: str) -> None:
         """Write words beside an image; the text filter finds them."""
@@ -400,16 +431,23 @@ class HistoryModel(QAbstractListModel):
         """
         from tempfile import TemporaryDirectory
 
-        from engine.files import write_atomically
-
         if self._drag_folder is None:
             self._drag_folder = TemporaryDirectory(prefix="genie-drag-")
+        folder = Path(self._drag_folder.name)
+        unfinished = folder / "unfinished"
         paths = []
         for record in self._store.records(ids):
-            path = Path(self._drag_folder.name) / f"{file_name_of(record)}.png"
+            path = folder / f"{file_name_of(record)}.png"
             if not path.exists():
                 png = self._store.png(record.id)
-                write_atomically(path, lambda temporary, png=png: temporary.write_bytes(png))  # type: ignore[misc]
+                try:  # a copy that is soon gone need not reach the disk, so nothing waits for that
+                    unfinished.write_bytes(png)
+                    unfinished.replace(path)
+                except OSError as error:
+                    raise UnusableFolder(
+                        f"Couldn't write {path}: {error.strerror or error}. Free some space and drag again; "
+                        "the history is untouched."
+                    ) from error
             paths.append(path)
         return paths
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 
 from app.models.queue import Job, QueueModel
+from app.models.setting_edits import SettingEdits
 from app.models.settings import GenerateSettings
 from engine.messages import GenerateRequest
 
@@ -14,7 +15,7 @@ __all__ = ["JobEditor"]
 
 
 class JobEditor(QObject):
-    """At most one job at a time; it is unchanged until `commit`."""
+    """At most one job at a time; it is unchanged until `commit`, a person's own settings come back after."""
 
     changed = Signal(object)  # the id of the job, or None
     notice = Signal(str, str, object)  # as that of Studio
@@ -23,6 +24,7 @@ class JobEditor(QObject):
         self,
         queue: QueueModel,
         settings: GenerateSettings,
+        edits: SettingEdits,
         build: Callable[[], GenerateRequest | None],
         parent: QObject | None = None,
     ) -> None:
@@ -30,12 +32,16 @@ class JobEditor(QObject):
         super().__init__(parent)
         self._queue = queue
         self._settings = settings
+        self._edits = edits
         self._build = build
         self.job: int | None = None
+        queue.job_removed.connect(self._on_removed)
 
     def begin(self, job: Job, request: GenerateRequest) -> None:
         """Put the job's settings beside the canvas."""
+        self._edits.put_aside()
         self._settings.apply_request(request)
+        self._edits.absorb()
         self._set(job.id)
 
     def commit(self) -> bool:
@@ -56,7 +62,14 @@ class JobEditor(QObject):
         """Leave the job as it was."""
         self._set(None)
 
+    @Slot(object)
+    def _on_removed(self, job: Job) -> None:
+        if job.id == self.job:
+            self.cancel()
+
     def _set(self, job_id: int | None) -> None:
+        if job_id is None:
+            self._edits.bring_back()
         if job_id != self.job:
             self.job = job_id
             self.changed.emit(job_id)

@@ -110,6 +110,9 @@ class LibraryModel(QObject):
         self._outcome: Imported | None = None
         self._failure: Failure | None = None
         self._fresh: tuple[str, ...] = ()
+        queue.job_added.connect(self._on_added)
+        queue.job_restored.connect(self._on_added)
+        queue.job_removed.connect(self._on_removed)
         queue.job_progress.connect(self._on_progress)
         queue.job_finished.connect(self._on_ended)
         queue.job_cancelled.connect(self._on_ended)
@@ -157,10 +160,7 @@ class LibraryModel(QObject):
             self.notice.emit(error.message, "bad", None)
             return None
         self._outcome, self._failure, self._fresh = None, None, ()
-        job = self._queue.add(request, first=True)
-        self._importing = ImportState(job, tuple(paths), words="Waiting for the engine")
-        self.changed.emit()
-        return job
+        return self._queue.add(request, first=True)
 
     def cancel_import(self) -> bool:
         """Stop the import; models that are whole by then stay. False: none is under way."""
@@ -171,14 +171,25 @@ class LibraryModel(QObject):
             self._host.cancel(running.id)
         else:
             self._queue.remove(self._importing.job)
-            self._importing = None
-            self.changed.emit()
         return True
 
     def dismiss(self) -> None:
         """What came of the last import has been read."""
         self._outcome, self._failure = None, None
         self.changed.emit()
+
+    @Slot(object)
+    def _on_added(self, job: Job) -> None:
+        if isinstance(job.request, ImportRequest) and self._importing is None:
+            files = tuple(Path(file) for file in job.request.files)
+            self._importing = ImportState(job.id, files, words="Waiting for the engine")
+            self.changed.emit()
+
+    @Slot(object)
+    def _on_removed(self, job: Job) -> None:
+        if self._importing is not None and job.id == self._importing.job:
+            self._importing = None
+            self.changed.emit()
 
     @Slot(object, object)
     def _on_progress(self, job: Job, event: Progress | Loading | Notice) -> None:

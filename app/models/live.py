@@ -36,6 +36,7 @@ class LiveCanvas(QObject):
         self._job: int | None = None
         self._following = True
         host.preview_arrived.connect(self._on_preview)
+        queue.job_removed.connect(self._on_removed)
         queue.job_started.connect(self._on_started)
         queue.job_progress.connect(self._on_progress)
         queue.job_finished.connect(self._on_finished)
@@ -70,16 +71,16 @@ class LiveCanvas(QObject):
         model = next((info for info in models if info.name == request.model), None)
         self._canvas.begin(request, model, state)
 
-    def forget(self, job_id: int | None) -> None:
-        """A job was taken from the queue before it ran."""
-        if job_id is not None and job_id == self._job:
-            self._job = None
-            self._canvas.stop(None)
-
     def _set_following(self, following: bool) -> None:
         if following != self._following:
             self._following = following
             self.following_changed.emit(following)
+
+    @Slot(object)
+    def _on_removed(self, job: Job) -> None:
+        if job.id == self._job:
+            self._job = None
+            self._canvas.stop(None)
 
     @Slot(object)
     def _on_started(self, job: Job) -> None:

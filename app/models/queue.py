@@ -43,6 +43,7 @@ class Job:
     message: str = ""
     failure: Failure | None = None
     images: int = field(default=0)  # finished and kept
+    enlarge: bool = False  # what it makes is made large at once
 
     @property
     def ended(self) -> bool:
@@ -63,6 +64,8 @@ class QueueModel(QAbstractListModel):
     MessageRole = Qt.ItemDataRole.UserRole + 5
 
     job_added = Signal(object)  # Job
+    job_removed = Signal(object)  # Job: it waited, and will not run
+    job_restored = Signal(object)  # Job: it waits again
     job_started = Signal(object)  # Job
     job_progress = Signal(object, object)  # Job, Progress | Loading | Notice
     job_finished = Signal(object, object)  # Job, Outcome
@@ -144,9 +147,9 @@ class QueueModel(QAbstractListModel):
 
     # --- verbs
 
-    def add(self, request: Request, first: bool = False) -> int:
+    def add(self, request: Request, first: bool = False, *, enlarge: bool = False) -> int:
         """Queue a request, behind the others or `first` among them; the new job's id."""
-        job = Job(self._next_id, request)
+        job = Job(self._next_id, request, enlarge=enlarge)
         self._next_id += 1
         start, end = self._pending_rows()
         self._insert(start if first else end, job)
@@ -157,6 +160,10 @@ class QueueModel(QAbstractListModel):
     def replace(self, job_id: int, request: Request) -> bool:
         """Give a pending job another request; False when it does not wait any more."""
         return self._change(job_id, JobState.PENDING, request=request) is not None
+
+    def enlarge(self, job_id: int) -> None:
+        """Note that what a pending job makes is to be made large."""
+        self._change(job_id, JobState.PENDING, enlarge=True)
 
     def move(self, source: int, target: int) -> bool:
         """Move the pending job in row `source` to row `target` (kept among the pending ones)."""
@@ -186,6 +193,8 @@ class QueueModel(QAbstractListModel):
             return None
         job = self._take(row)
         self.counts_changed.emit()
+        if not job.ended:
+            self.job_removed.emit(job)
         return job
 
     def restore(self, job: Job, position: int = 0) -> None:
@@ -194,6 +203,7 @@ class QueueModel(QAbstractListModel):
             return
         start, end = self._pending_rows()
         self._insert(min(start + max(position, 0), end), job)
+        self.job_restored.emit(job)
         self._feed()
 
     def stop_current(self) -> None:
@@ -219,7 +229,7 @@ class QueueModel(QAbstractListModel):
 
     @property
     def forever(self) -> bool:
-        """After the last job, run it again with fresh seeds, until it is stopped or fails."""
+        """After the last job comes what `renew` makes of it, until that is stopped or fails."""
         return self._forever
 
     def set_forever(self, on: bool) -> None:

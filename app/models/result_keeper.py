@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
-from app.models.queue import Job
+from app.models.queue import Job, JobState
 from engine.errors import EngineError
 from engine.messages import Outcome, Result
 
@@ -28,12 +28,14 @@ class ResultKeeper(QObject):
         studio.history.added.connect(self._on_added)
 
     @Slot(object, object)
-    def _keep(self, _job: Job, outcome: Outcome | None) -> None:
+    def _keep(self, job: Job, outcome: Outcome | None) -> None:
         """Of a stopped job, too."""
         studio = self._studio
         if isinstance(outcome, Result):
             with contextlib.suppress(EngineError):  # the history has said what and keeps it in memory
                 studio.history.add_result(outcome, studio.class_names(outcome.request))
+            if job.enlarge and job.state == JobState.FINISHED:
+                studio.upsampling.enlarge(outcome)
         elif outcome is not None and outcome.request.kind == "upsample":
             studio.upsampling.keep(outcome)
         elif outcome is not None and outcome.request.kind == "encode":

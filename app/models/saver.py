@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.models.canvas import CanvasModel
+from app.models.canvas import CanvasModel, Shown
 from app.models.history import HistoryModel
 from app.models.saving import FileWriter, SaveItem, items_of_records, items_of_result, place
 from engine.errors import EngineError
@@ -36,11 +36,20 @@ class Saver(QObject):
         self._history = history
         self._class_names = class_names
 
-    def save_images(self, indices: Sequence[int], path: Path, format: str, scale: int, grid: bool) -> bool:
+    def save_images(
+        self,
+        indices: Sequence[int],
+        path: Path,
+        format: str,
+        scale: int,
+        grid: bool,
+        shown: Shown | None,
+    ) -> bool:
         """See `Studio.save_images`."""
-        result = self._canvas.result
-        if result is None and self._canvas.record_ids:
-            return self.save_records([self._canvas.record_ids[i] for i in indices], path, format, scale)
+        shown = shown or self._canvas.shown
+        result = shown.result
+        if result is None and shown.record_ids:
+            return self.save_records([shown.record_ids[i] for i in indices], path, format, scale)
         kept = [i for i in indices if result is not None and 0 <= i < result.pictures.count]
         if result is None or not kept:
             self.notice.emit("There is no finished picture to save yet.", "care", None)
@@ -65,9 +74,11 @@ class Saver(QObject):
             self._writer.write_images(placed)
         return bool(placed)
 
-    def export_steps(self, path: Path, index: int | None, scale: int, step_ms: int) -> bool:
+    def export_steps(
+        self, path: Path, index: int | None, scale: int, step_ms: int, shown: Shown | None
+    ) -> bool:
         """See `Studio.export_steps`."""
-        result = self._canvas.result
+        result = (shown or self._canvas.shown).result
         if result is None or not result.steps:
             self.notice.emit(
                 "These pictures have no steps to export. Generate them again first.", "care", None

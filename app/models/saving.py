@@ -14,8 +14,9 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from app.background import background_pool
 from app.failure import Failure
 from app.models.facts import file_name
+from app.store.encoding import decode_png
 from app.store.making import listing
-from engine.errors import BadRequest
+from engine.errors import BadImage, BadRequest
 from engine.messages import Pictures, Provenance, Request, Result
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class SaveItem:
     """One picture to write, with what its file will know about it; several become one grid."""
 
     path: Path
-    picture: Pictures
+    picture: Pictures | bytes  # a PNG file is read in the writing thread
     request: Request
     index: int  # of the picture in its request
     provenance: Provenance | None
@@ -94,10 +95,10 @@ def items_of_records(history: HistoryModel, ids: Sequence[int]) -> list[SaveItem
         index = details.record.index
         words = details.record.label_name
         name = Path(file_name(details.request, index, words))
-        picture = history.pictures(record_id)
-        item = SaveItem(name, picture, details.request, index, details.provenance, words)
+        png = history.png(record_id)
+        item = SaveItem(name, png, details.request, index, details.provenance, words)
         if details.request.kind != "generate":  # its file may know more than the request: see Making.saved
-            item = dataclasses.replace(item, saved=functools.partial(_of_png, history.png(record_id)))
+            item = dataclasses.replace(item, saved=functools.partial(_of_png, png))
         items.append(item)
     return items
 
@@ -137,8 +138,19 @@ def write_image(item: SaveItem) -> None:
         settings = item.saved()
     elif item.provenance is not None:
         settings = SavedSettings.alone(item.request, item.index, item.provenance, item.class_name)
-    picture = item.picture if item.picture.count == 1 else grid(item.picture)
+    picture = item.picture if isinstance(item.picture, Pictures) else _decoded(item.picture, item.path)
+    picture = picture if picture.count == 1 else grid(picture)
     save(item.path, enlarged(picture, item.scale), settings)
+
+
+def _decoded(png: bytes, path: Path) -> Pictures:
+    try:
+        return decode_png(png)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise BadImage(
+            f"Couldn't save {path.name}: its picture in the history is damaged. The others are untouched.",
+            details=str(error),
+        ) from error
 
 
 def enlarged(picture: Pictures, scale: int) -> Pictures:

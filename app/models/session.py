@@ -63,21 +63,22 @@ class Session(QObject):
         self.flush()
         self._closed = True
 
-    def requests(self) -> list[Request]:
-        """The jobs that waited when the studio was closed."""
+    def requests(self) -> list[tuple[Request, bool]]:
+        """The jobs that waited when the studio was closed, and whether what they make is made large."""
         found = self.get("queue", [])
         requests = []
-        for text in found if isinstance(found, list) else []:
+        for kept in found if isinstance(found, list) else []:
             try:
+                text, enlarge = kept if isinstance(kept, list) else (kept, False)
                 request = request_from_json(text)
             except (EngineError, TypeError, ValueError):
                 continue  # of another version; the others still come back
             if request.lasting:
-                requests.append(request)
+                requests.append((request, enlarge is True))
         return requests
 
-    def set_requests(self, requests: Sequence[Request]) -> None:
-        self.set("queue", [request_to_json(request) for request in requests if request.lasting])
+    def set_requests(self, requests: Sequence[tuple[Request, bool]]) -> None:
+        self.set("queue", [[request_to_json(what), large] for what, large in requests if what.lasting])
 
     def _tell(self, error: EngineError) -> None:
         if not self._told:  # a full disk fails at every change; once is enough

@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from app.models.settings import LABELS, GenerateSettings
-from app.models.undo import UndoList
+from app.models.undo import Change, UndoList
 
 __all__ = ["SettingEdits"]
 
@@ -30,6 +30,8 @@ class SettingEdits(QObject):
         self._timer = QTimer(self, singleShot=True, interval=_PAUSE)
         self._timer.timeout.connect(self.settle)
         self._closed = False
+        self._aside: dict[str, Any] | None = None  # a person's own while the controls show others
+        self._of_others: list[Change] = []
         settings.changed.connect(self._on_changed)
 
     def close(self) -> None:
@@ -58,13 +60,41 @@ class SettingEdits(QObject):
         self._timer.stop()
         self._before = self._settings.to_dict()
 
+    def add(self, words: str, before: dict[str, Any]) -> Change:
+        """Note as one change what made the settings `before` those they are."""
+        self.absorb()
+        return self._add(words, before, self._before)
+
+    def put_aside(self) -> None:
+        """From here to `bring_back` the controls show the settings of something else."""
+        if self._aside is None:
+            self.settle()
+            self._aside = self._settings.to_dict()
+
+    def bring_back(self) -> None:
+        """The settings as they were; what was done to the others can't be undone in them."""
+        if self._aside is None:
+            return
+        self._settings.clear_errors()
+        self._settings.from_dict(self._aside)
+        self._aside = None
+        self._undo_list.forget(self._of_others)
+        self._of_others.clear()
+        self.absorb()
+
     def _note(self, after: dict[str, Any]) -> None:
         before = self._before
         names = [name for name in LABELS if before.get(name) != after.get(name)]
         self._before = after
         if names:
             words = f"{LABELS[names[0]]} changed." if len(names) == 1 else "Settings changed."
-            self._undo_list.add(words, lambda: self._put(before), lambda: self._put(after))
+            self._add(words, before, after)
+
+    def _add(self, words: str, before: dict[str, Any], after: dict[str, Any]) -> Change:
+        change = self._undo_list.add(words, lambda: self._put(before), lambda: self._put(after))
+        if self._aside is not None:
+            self._of_others.append(change)
+        return change
 
     def _put(self, values: dict[str, Any]) -> None:
         self._settings.from_dict(values)

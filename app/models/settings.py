@@ -360,19 +360,21 @@ class GenerateSettings(QObject):
 
     # --- requests
 
-    def build_request(self, catalogue: Catalogue | None = None) -> GenerateRequest:
+    def build_request(self, catalogue: Catalogue | None = None, seed: int | None = None) -> GenerateRequest:
         """The complete request these settings stand for; draws a seed where it is random.
+
+        With a `seed` that one is taken, whatever the settings say of it.
 
         Raises `BadRequest` with the `field` of the setting to change; shows it in `errors`, too.
         """
         try:
-            return self._build(catalogue or self._catalogue)
+            return self._build(catalogue or self._catalogue, seed)
         except BadRequest as error:
             if error.field not in self._mistyped:
                 self.set_error(error.field, error.message)
             raise
 
-    def _build(self, catalogue: Catalogue) -> GenerateRequest:
+    def _build(self, catalogue: Catalogue, seed: int | None) -> GenerateRequest:
         for name, message in self._mistyped.items():
             raise BadRequest(message, field=name)
         self.clear_errors()
@@ -392,7 +394,8 @@ class GenerateSettings(QObject):
                 f"{model.title} was trained without the empty class that guidance needs. Set guidance to 0.",
                 field="guidance",
             )
-        seed = fresh_seed() if self.seed == RANDOM_SEED else self.seed
+        if seed is None:
+            seed = fresh_seed() if self.seed == RANDOM_SEED else self.seed
         return GenerateRequest(
             model=self.model,
             seed=seed,

@@ -13,9 +13,9 @@ from app.engine_host import EngineHost
 from app.engine_worker import EngineLike
 from app.failure import Failure
 from app.models.announcer import Announcer
-from app.models.canvas import CanvasModel
+from app.models.canvas import CanvasModel, Shown
 from app.models.doings import Doings
-from app.models.dropped import RequestDiff, read_dropped
+from app.models.dropped import RequestDiff, can_enlarge, read_dropped
 from app.models.history import HistoryModel
 from app.models.job_editor import JobEditor
 from app.models.live import LiveCanvas
@@ -32,14 +32,7 @@ from app.models.undo import Change
 from app.models.warm_up import IdleLoader
 from app.store import Store, history_path, open_store
 from engine.errors import BadRequest, EngineError
-from engine.messages import (
-    Catalogue,
-    GenerateRequest,
-    ModelInfo,
-    Outcome,
-    Request,
-    choose_labels,
-)
+from engine.messages import Catalogue, GenerateRequest, ModelInfo, Outcome, Request
 
 if TYPE_CHECKING:
     from app.models.edit.edits import Edits
@@ -70,7 +63,7 @@ class Studio(QObject):
     errors), on the canvas (its failure) or into `notice`.
     """
 
-    # text, kind ("info", "good", "care", "bad"), what the Undo button calls or None
+    # text, kind ("info", "good", "care", "bad"), what the Undo button calls, the Failure it is about, or None
     notice = Signal(str, str, object)
     title_changed = Signal(str)
     catalogue_changed = Signal(object)  # Catalogue
@@ -95,12 +88,15 @@ class Studio(QObject):
         self.canvas = CanvasModel(self)
         self.history = HistoryModel(self.store, self)
         self.queue = QueueModel(self.host, self)
+        self.queue.renew = self._renew
         self.status = StatusModel(self)
         self.writer = FileWriter(self)
         self.session = Session(self.store, self)
         self._doings = Doings(self.settings, self)
         self.undo_list = self._doings.undo_list
-        self._editor = JobEditor(self.queue, self.settings, self._build_request, self)
+        self._editor = JobEditor(
+            self.queue, self.settings, self._doings.setting_edits, self._build_request, self
+        )
         self.live = LiveCanvas(self.host, self.queue, self.canvas, self.settings, self)
         self._result_keeper = ResultKeeper(self)  # behind the canvas, which has shown a result by then
         self._recall = Recall(self.history, self.canvas, self.live, self.settings)
@@ -165,8 +161,9 @@ class Studio(QObject):
 
     @property
     def would_lose_work(self) -> bool:
-        """Closing now would cut off a running job. Waiting ones come back at the next start."""
-        return self.queue.running is not None or self.writer.busy
+        """Closing now would cut off a job, or lose results or strokes. Waiting jobs come back."""
+        strokes = self._edits is not None and self._edits.pending.unkept
+        return self.queue.running is not None or self.writer.busy or strokes or self.save_results() > 0
 
     @property
     def traverse(self) -> TraverseModel:
@@ -242,9 +239,9 @@ class Studio(QObject):
         self.host.start()
         if self.store.notice:
             self.notice.emit(self.store.notice, "care", None)
-        if (count := len(self._restored)) > 0:
+        if count := self._keeper.restored:
             words = "The job that waited is" if count == 1 else f"The {count:,} jobs that waited are"
-            self._doings.did(f"{words} back in the queue.", self._drop_restored, self._restore_jobs)
+            self._doings.did(f"{words} back in the queue.", self._keeper.drop_restored, self._keeper.put_back)
 
     def shutdown(self, timeout_ms: int = 30_000) -> bool:
         """Keep everything, end the engine thread, close the store. False: see `EngineHost.shutdown`."""
@@ -252,6 +249,7 @@ class Studio(QObject):
             return True
         self._closed = True
         self._doings.close()
+        self._editor.cancel()  # the settings kept are a person's own
         self.session.set("settings", self.settings.to_dict())
         if self._traverse is not None:
             self._traverse.close()
@@ -270,16 +268,7 @@ class Studio(QObject):
         if isinstance(values, dict):
             self.settings.from_dict(values)
             self._doings.absorb()
-        self._requests_left = self.session.requests()
-        self._restore_jobs()
-
-    def _restore_jobs(self) -> None:
-        self._restored = [self.queue.add(request) for request in self._requests_left]
-
-    def _drop_restored(self) -> None:
-        waiting = {job.id for job in self.queue.pending} & set(self._restored)
-        dropped = [self.queue.remove(job_id) for job_id in self._restored if job_id in waiting]
-        self._requests_left = [job.request for job in dropped if job is not None]
+        self._keeper.restore()
 
     # --- verbs: generating
 
@@ -310,27 +299,25 @@ class Studio(QObject):
         return job_id
 
     def generate_forever(self, on: bool) -> None:
-        """Generate again and again with fresh seeds (and classes, where those are random)."""
-        if not on:
-            self.queue.set_forever(False)
-            return
-        pick = self.settings.pick
-        self.queue.renew = lambda request: self._renew(request, pick == "random")
-        if self.queue.running is None and not self.queue.pending:
-            self.generate()
-        if self.queue.running or self.queue.pending or self._wanted:
-            self.queue.set_forever(True)
+        """Generate again and again with fresh seeds (and classes, where those are random).
+
+        Each batch is what the settings say when the one before it ends. Nothing begins if they
+        can't be (an error is beside the control).
+        """
+        if on and not any(job.request.kind == "generate" and not job.ended for job in self.queue.jobs):
+            on = self.generate() is not None or bool(self._wanted)
+        self.queue.set_forever(on)
 
     def submit(self, request: Request, first: bool = False) -> int:
         """Queue work of any room; what comes of it is heard from `queue`."""
         return self.queue.add(request, first)
 
-    def _renew(self, request: GenerateRequest, random_labels: bool) -> GenerateRequest:
-        seed, labels = fresh_seed(), request.labels
-        classes = len(self.class_names(request))
-        if random_labels and classes:
-            labels = choose_labels("random", request.count, classes, seed)
-        return dataclasses.replace(request, seed=seed, labels=labels)
+    def _renew(self, last: GenerateRequest) -> GenerateRequest:
+        seed = fresh_seed()
+        try:
+            return self.settings.build_request(seed=seed)
+        except BadRequest:  # something is being typed, say
+            return dataclasses.replace(last, seed=seed)
 
     def stop(self) -> None:
         """Interrupt the running job within one network evaluation; one that still waits is cancelled."""
@@ -344,7 +331,6 @@ class Studio(QObject):
         waiting = self.queue.job(self.live.job or 0)
         if waiting is not None and not waiting.ended:
             self.queue.remove(waiting.id)
-            self.live.forget(waiting.id)
         else:
             self.canvas.stop(None)
 
@@ -373,9 +359,6 @@ class Studio(QObject):
         job = self.queue.remove(job_id)
         if job is None or job.ended:
             return
-        if job_id == self._editor.job:
-            self.cancel_edit()
-        self.live.forget(job_id)
         self._doings.did(
             "Removed from the queue.",
             lambda: self.queue.restore(job, position),
@@ -430,26 +413,27 @@ class Studio(QObject):
     ) -> RequestDiff | None:
         """What applying the settings in a picture file would change; None (and a notice) if it has none.
 
-        A picture without settings is first offered to `otherwise`, which says whether it took it.
+        One that can be upsampled is first offered to `otherwise`, which says whether it took it.
         """
         try:
-            current = self.settings.to_dict()
-            diff = read_dropped(Path(path), current)
-            if names := self.class_names(diff.request):  # known only now that the model is
-                diff = read_dropped(Path(path), current, names)
+            return read_dropped(Path(path), self.settings.to_dict(), self._catalogue)
         except EngineError as error:
-            from engine.images import NoSettings
-
-            if not (isinstance(error, NoSettings) and otherwise is not None and otherwise()):
+            offered = can_enlarge(error, self.upsampling.upsamplers())
+            if not (offered and otherwise is not None and otherwise()):
                 self.notice.emit(error.message, "bad", None)
             return None
-        return diff
 
     # --- verbs: history
 
+    def save_results(self) -> int:
+        """Try now to keep what is not in the history yet; how many results only the memory holds."""
+        self.history.save_waiting()
+        return self.history.waiting
+
     def star_records(self, ids: Sequence[int], on: bool) -> None:
         """Star images, or take their stars away, with undo."""
-        changed = [id for id in ids if self.history.is_starred(id) != on]
+        starred = self.history.starred(ids)
+        changed = [id for id in ids if (id in starred) != on]
         if not changed:
             return
         self.history.star(changed, on)
@@ -467,13 +451,16 @@ class Studio(QObject):
     def apply_record(self, record_id: int) -> None:
         """Make the settings those an image of the history was made with (double-click).
 
-        One that was upsampled has none of them: it is shown on the canvas.
+        Others have none of them: what was upsampled is shown on the canvas, what was encoded or
+        edited goes into the Edit room.
         """
 
         def apply() -> None:
             request = self.history.request(record_id)
             if request.kind == "upsample":
                 self._recall.show(record_id)
+            elif ROOMS.get(request.kind) == "edit":
+                self.edit_record(record_id)
             else:
                 self.apply_settings(request)
 
@@ -517,27 +504,33 @@ class Studio(QObject):
         *,
         scale: int = 1,
         grid: bool = False,
+        shown: Shown | None = None,
     ) -> bool:
         """Save finished pictures of the canvas, off the window's thread; `writer` says when.
 
         `path` is a file for one picture with a suffix, otherwise a folder; `format` is one of
         `IMAGE_FORMATS` there. `scale` enlarges pixels, `grid` puts all finished pictures into
-        one. False (and a notice): nothing is there to save.
+        one, `shown` is what the canvas showed before. False (and a notice): there is nothing to save.
         """
-        return self._saver.save_images(indices, Path(path), format, scale, grid)
+        return self._saver.save_images(indices, Path(path), format, scale, grid, shown)
 
     def save_records(self, ids: Sequence[int], path: Path | str, format: str = "", *, scale: int = 1) -> bool:
         """Save images of the history; see `save_images`."""
         return self._saver.save_records(ids, Path(path), format, scale)
 
     def export_steps(
-        self, path: Path | str, index: int | None = None, scale: int = 0, step_ms: int = 120
+        self,
+        path: Path | str,
+        index: int | None = None,
+        scale: int = 0,
+        step_ms: int = 120,
+        shown: Shown | None = None,
     ) -> bool:
         """Save the steps on the canvas as GIF, APNG or WebP by the suffix, off the window's thread.
 
         `index` is one picture, None the whole grid; `scale` enlarges pixels (0: to about 512 px).
         """
-        return self._saver.export_steps(Path(path), index, scale, step_ms)
+        return self._saver.export_steps(Path(path), index, scale, step_ms, shown)
 
     # --- what the engine and the models say
 
@@ -554,6 +547,8 @@ class Studio(QObject):
             self.canvas.wait("empty")
         for first in wanted:
             self.generate(first)
+        if wanted and self.queue.forever:
+            self.generate_forever(True)  # the settings may not let it
 
     @Slot()
     def _on_engine_ready(self) -> None:

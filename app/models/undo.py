@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from PySide6.QtCore import QObject, Signal
 
@@ -53,6 +53,12 @@ class UndoList(QObject):
         self._undone.clear()
         self.changed.emit()
         return change
+
+    def forget(self, changes: Collection[Change]) -> None:
+        """What they changed is gone: neither undo nor redo them."""
+        self._done = [change for change in self._done if change not in changes]
+        self._undone = [change for change in self._undone if change not in changes]
+        self.changed.emit()
 
     def take_back(self, change: Change) -> bool:
         """Take back this one, even if others came after it. False: it is taken back already."""

@@ -73,14 +73,13 @@ class UpsampleModel(QObject):
         super().__init__(parent)
         self._canvas = canvas
         self._history = history
+        self._queue = queue
         self._settings = settings
         self._session = session
         self._enqueue = enqueue
         self._values = {**DEFAULTS, **self._kept()}
         self._auto = bool(session.get("upsample-auto", False))
-        self._marked: set[int] = set()  # generate jobs whose pictures are to be made large
         queue.job_added.connect(self._on_added)
-        queue.job_finished.connect(self._on_finished)
 
     def _kept(self) -> dict[str, Any]:
         """The settings of the last session, as far as they can be."""
@@ -242,17 +241,15 @@ class UpsampleModel(QObject):
     @Slot(object)
     def _on_added(self, job: Job) -> None:
         if self._auto and isinstance(job.request, GenerateRequest):
-            self._marked.add(job.id)
+            self._queue.enlarge(job.id)
 
-    @Slot(object, object)
-    def _on_finished(self, job: Job, outcome: Outcome) -> None:
-        if job.id not in self._marked:
+    def enlarge(self, result: Result) -> None:
+        """Queue what makes a result large, before all that waits, if an upsampler goes with its model."""
+        model = result.request.model
+        upsampler = self.upsampler_of(model)
+        if upsampler is None:
             return
-        self._marked.discard(job.id)
-        upsampler = self.upsampler_of(job.request.model)
-        if upsampler is None or not isinstance(outcome, Result):
-            return
-        small = SmallPictures(self._title(job.request.model), outcome.pictures, upsampler, outcome)
+        small = SmallPictures(self._title(model), result.pictures, upsampler, result)
         try:
             requests = self._requests(small)
         except EngineError as error:

@@ -292,14 +292,21 @@ class CanvasPanel(QWidget):
 
     def toggle_star(self) -> None:
         """Star the selected picture in the history, or take its star away."""
-        if (record_id := self._record_id()) is None:
-            return
-        self._studio.star_records([record_id], not self._studio.history.is_starred(record_id))
+        if (record_id := self._kept_id()) is not None:
+            self._studio.star_records([record_id], not self._studio.history.starred([record_id]))
 
     def delete_selected(self) -> None:
         """Delete the selected picture from the history, with undo."""
-        if (record_id := self._record_id()) is not None:
+        if (record_id := self._kept_id()) is not None:
             self._studio.delete_records([record_id])
+
+    def _kept_id(self) -> int | None:
+        """The same as `_record_id`, for what can't be done to a picture that was deleted."""
+        record_id = self._record_id()
+        if record_id is None or not self._studio.history.is_deleted(record_id):
+            return record_id
+        self._studio.notice.emit("It is in the trash. Undo brings it back.", "info", None)
+        return None
 
     def _record_id(self) -> int | None:
         """The id of the selected picture in the history, once it is there."""

@@ -349,7 +349,7 @@ class ControlPanel(QWidget):
         settings = studio.settings
         self.generate.clicked.connect(self._generate)
         self.stop.clicked.connect(studio.stop)
-        self.forever.clicked.connect(studio.generate_forever)
+        self.forever.clicked.connect(self._generate_forever)
         self.cancel_edit.clicked.connect(studio.cancel_edit)
         self.fold.toggled.connect(self.set_advanced)
         settings.changed.connect(self.refresh)
@@ -378,6 +378,11 @@ class ControlPanel(QWidget):
             self._studio.commit_edit()
         else:
             self._studio.generate()
+
+    @Slot(bool)
+    def _generate_forever(self, on: bool) -> None:
+        self._studio.generate_forever(on)
+        self.forever.setChecked(self._studio.queue.forever)  # the settings may not let it
 
     @Slot()
     def refresh(self) -> None:

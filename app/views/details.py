@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QPixmap
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QGuiApplication, QHideEvent, QPixmap
 from PySide6.QtWidgets import (
     QDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -22,6 +23,7 @@ from app.models.history import Details
 from app.models.studio import Studio
 from app.views import tokens
 from app.views.fields import icon_button
+from app.views.help import describe
 from app.views.picture_images import to_image
 from app.views.words import counted, seconds
 from engine.messages import Catalogue, Pictures, Provenance, Request
@@ -63,8 +65,6 @@ def facts_of_details(catalogue: Catalogue | None, details: Details) -> list[Sect
         more.append(("In its batch", f"{record.index + 1} of {count}"))
     moment = record.created.astimezone().strftime("%Y-%m-%d %H:%M")
     more += [("Size", f"{record.width} × {record.height} px"), ("Made", moment)]
-    if record.note:
-        more.append(("Note", record.note))
     counts = (details.evaluations, details.evaluations_paper, details.seconds)
     return [
         *_asked(catalogue, details.request, record.index, more),
@@ -219,7 +219,10 @@ class DetailsPanel(QWidget):
 
 
 class DetailsDialog(QDialog):
-    """The details of an image of the history, in a window that follows the selection there."""
+    """The details of an image of the history, in a window that follows the selection there.
+
+    Below them a note can be written; it is kept when the field or the picture is left.
+    """
 
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -228,14 +231,41 @@ class DetailsDialog(QDialog):
         self.panel = DetailsPanel()
         self.panel.setFixedWidth(320)
         self.panel.closed.connect(self.close)
+        self._id: int | None = None
+        self.note = QLineEdit()
+        self.note.setPlaceholderText("Add a note")
+        describe(
+            self.note, "Note", "Your own words about this picture. The search of the history finds them."
+        )
+        self.note.editingFinished.connect(self._keep_note)
+        for button in (self.panel.copy, self.panel.close_button):
+            button.setAutoDefault(False)  # Return ends the note
+        foot = QHBoxLayout()
+        foot.setContentsMargins(12, tokens.GAP, 12, 12)
+        foot.addWidget(self.note)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
         column.addWidget(self.panel)
+        column.addLayout(foot)
         self.resize(320, 640)
+
+    @Slot()
+    def _keep_note(self) -> None:
+        if self._id is not None and self.note.isModified():
+            self.note.setModified(False)
+            self._studio.history.note(self._id, self.note.text().strip())
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._keep_note()
+        super().hideEvent(event)
 
     def show_record(self, id: int) -> None:
         """Raises `EngineError` if the image is gone."""
+        self._keep_note()
         details = self._studio.history.details(id)
+        self._id = id
+        self.note.setText(details.record.note)
         self.panel.show_facts(
             facts_of_details(self._studio.catalogue, details), self._studio.history.pictures(id)
         )

@@ -44,6 +44,7 @@ class _FileDialog(QDialog):
         self.setWindowTitle(title)
         self.setMinimumWidth(440)
         self._studio = studio
+        self._shown = studio.canvas.shown  # a job may put other pictures there while it is open
         self._rows = QGridLayout()
         self._rows.setHorizontalSpacing(tokens.GAP_LARGE)
         self._rows.setVerticalSpacing(tokens.GAP)
@@ -281,11 +282,12 @@ class SaveDialog(_FileDialog):
 
     def write(self, path: Path) -> bool:
         which = self.chosen(self.which)
-        options = {"format": self.chosen(self.format), "scale": int(self.scale.currentData())}
+        format, scale = self.chosen(self.format), int(self.scale.currentData())
         if self._records:
-            return self._studio.save_records(self._records, path, **options)  # type: ignore[arg-type]
+            return self._studio.save_records(self._records, path, format, scale=scale)
         indices = [self._selected] if which == "one" else range(self._count)
-        return self._studio.save_images(indices, path, **options, grid=which == "grid")  # type: ignore[arg-type]
+        grid = which == "grid"
+        return self._studio.save_images(indices, path, format, scale=scale, grid=grid, shown=self._shown)
 
 
 class ExportStepsDialog(_FileDialog):
@@ -294,6 +296,8 @@ class ExportStepsDialog(_FileDialog):
     def __init__(self, studio: Studio, parent: QWidget | None = None) -> None:
         super().__init__(studio, parent, "Export the steps", "Export")
         canvas = studio.canvas
+        assert self._shown.result is not None
+        self._frames = len(self._shown.result.steps) + 1
         self._index = max(0, canvas.selected)
         request = canvas.request
         assert request is not None, "there are steps only of a batch"
@@ -347,7 +351,7 @@ class ExportStepsDialog(_FileDialog):
     def refresh(self, _changed: object = None) -> None:
         self.complain("")
         self.speed_label.setText(f"{self.step_ms()} ms")
-        frames = len(self._studio.canvas.steps) + 1
+        frames = self._frames
         length = (self.step_ms() * (frames - 1) + 1500) / 1000
         words = f"{counted(frames, 'frame')}, {length:.1f} s, repeated for ever."
         if self.target().exists():
@@ -356,7 +360,8 @@ class ExportStepsDialog(_FileDialog):
 
     def write(self, path: Path) -> bool:
         index = self._index if self.which.buttons["one"].isChecked() else None
-        return self._studio.export_steps(path, index, int(self.scale.currentData()), self.step_ms())
+        scale = int(self.scale.currentData())
+        return self._studio.export_steps(path, index, scale, self.step_ms(), shown=self._shown)
 
 
 class DroppedSettingsDialog(QDialog):

@@ -117,6 +117,12 @@ class HistoryList(QListView):
         self.setItemDelegate(_ThumbnailDelegate(self))
         self.setAccessibleName("History")
 
+    def selectAll(self) -> None:
+        model = self.model()
+        if isinstance(model, HistoryModel):
+            model.fetch_all()  # all of the history, not all that was scrolled past
+        super().selectAll()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         # Spread the columns over the width, so that no ragged strip is left.
         width = self.viewport().width() - 1

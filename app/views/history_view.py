@@ -164,19 +164,18 @@ class HistoryPanel(QWidget):
             self._studio.show_record(record_id)
 
     def copy_seed(self) -> None:
-        if (record_id := self.current_id()) is not None:
-            row = self._history.row_of(record_id)
-            assert row is not None
-            seed = self._history.record_at(row).seed
-            QGuiApplication.clipboard().setText("" if seed is None else str(seed))
+        if (seed := self._current_seed()) is not None:
+            QGuiApplication.clipboard().setText(str(seed))
 
     def use_seed(self) -> None:
-        if (record_id := self.current_id()) is not None and (
-            row := self._history.row_of(record_id)
-        ) is not None:
-            seed = self._history.record_at(row).seed
-            if seed is not None:
-                self._studio.use_seed(seed)
+        if (seed := self._current_seed()) is not None:
+            self._studio.use_seed(seed)
+
+    def _current_seed(self) -> int | None:
+        """None: no picture is chosen, or none was drawn for it."""
+        record_id = self.current_id()
+        row = None if record_id is None else self._history.row_of(record_id)
+        return None if row is None else self._history.record_at(row).seed
 
     def edit_selected(self) -> None:
         """Take the image into the Edit room."""
@@ -332,11 +331,12 @@ class HistoryPanel(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         one = len(ids) == 1
+        seeded = one and self._current_seed() is not None
         for entry in (
             ("generate", "Apply its settings", "", self.apply_settings, one),
             ("image", "Show on the canvas", "Return", self.show_on_canvas, one),
-            ("copy", "Copy the seed", "", self.copy_seed, one),
-            ("reuse", "Use the seed", "", self.use_seed, one),
+            ("copy", "Copy the seed", "", self.copy_seed, seeded),
+            ("reuse", "Use the seed", "", self.use_seed, seeded),
             None,
             ("star", "Star", ".", self.toggle_star, True),
             (

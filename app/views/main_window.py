@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.models.edit.opening import PICTURE_SUFFIXES
 from app.models.settings import PRESETS
 from app.models.studio import Studio
 from app.views import theme, tokens
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from app.views.upsample_file import FileUpsampler
 
 __all__ = ["MainWindow"]
-
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class MainWindow(QMainWindow):
@@ -531,11 +530,12 @@ class MainWindow(QMainWindow):
     # --- end
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.studio.would_lose_work and not self._close_anyway:
+        if not self._close_anyway and self.studio.would_lose_work:
             event.ignore()
             from app.views.question import closing_question
 
-            self.closing = closing_question(self)
+            strokes = "edit" not in self._makers and self.studio.edits.pending.unkept
+            self.closing = closing_question(self, unkept=self.studio.save_results(), strokes=strokes)
             self.closing.accepted.connect(self.close_anyway)
             self.closing.open()
             return
@@ -561,7 +561,7 @@ def _picture_in(data: QMimeData | None) -> Path | None:
     text = data.text().strip() if data.hasText() else ""
     if not paths and text and "\n" not in text and len(text) < 4096:
         paths = [Path(text.removeprefix("file://")).expanduser()]
-    return next((path for path in paths if path.suffix.casefold() in _PICTURES), None)
+    return next((path for path in paths if path.suffix.casefold() in PICTURE_SUFFIXES), None)
 
 
 def _call(do: Callable[..., object], *arguments: object) -> Callable[[], object]:

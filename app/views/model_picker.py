@@ -196,10 +196,14 @@ class ModelPicker(QWidget):
     def refresh(self) -> None:
         info = self._settings.model_info
         self.card.set_info(info)
-        catalogue = self._settings.catalogue
+        catalogue, chosen = self._settings.catalogue, self._settings.model
+        problem = self._settings.errors.get("model", "")
         if catalogue.solvers and not catalogue.models:
             self.card.say_instead("No models here yet", "Put one into the models folder.")
-        problem = self._settings.errors.get("model", "")
+        elif catalogue.solvers and chosen and info is None:  # a picture came with its name
+            advice = "Choose another, or import it in Models."
+            self.card.say_instead(f"{chosen} is not here", advice)
+            problem = problem or f"{chosen} is not here. {advice}"
         if info is not None and info.problem and not problem:
             problem = f"{info.title} can't be used: {info.problem}"
         self.error.setText(problem)

@@ -1,12 +1,17 @@
-"""Short messages at the foot of the pictures, with Undo where something can be taken back."""
+"""Short messages at the foot of the pictures, with Undo where something can be taken back.
+
+One of a failure whose details are known has a button that copies them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Slot
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from app.failure import Failure
 from app.views import icons, theme, tokens
 from app.views.fields import icon_button
 from app.views.help import describe
@@ -24,18 +29,21 @@ _MOVES = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hi
 _MOST = 3
 _WIDEST = 480
 
+More = Callable[[], object] | Failure | None  # what a message is about: how to undo it, or what failed
+
 
 class Notice(QFrame):
     """One message. Goes by itself after a while, but not while the pointer or the focus is on it."""
 
-    def __init__(self, text: str, kind: str, undo: Callable[[], object] | None, parent: QWidget) -> None:
+    def __init__(self, text: str, kind: str, more: More, parent: QWidget) -> None:
         super().__init__(parent)
         self.setProperty("panel", "card")
         self.setProperty("notice", kind)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.text = text
         self.kind = kind
-        self.do_undo = undo
+        self.do_undo = more if callable(more) else None
+        self.failure = more if isinstance(more, Failure) and more.details else None
         name, role = _ICONS.get(kind, _ICONS["info"])
         self._icon = QLabel()
         self._icon.setPixmap(icons.pixmap(name, role, tokens.ICON, self.devicePixelRatioF()))
@@ -52,15 +60,28 @@ class Notice(QFrame):
         row.addWidget(self._icon)
         row.addWidget(words, 1)
         self.undo: QPushButton | None = None
-        if undo is not None:
+        self.copy: QPushButton | None = None
+        if self.do_undo is not None:
             self.undo = QPushButton("Undo")
             self.undo.setProperty("kind", "flat")
             icons.bind(self.undo, "undo")
             describe(self.undo, "Undo", "Take it back (Ctrl+Z).")
             row.addWidget(self.undo)
+        if self.failure is not None:
+            self.copy = QPushButton("Copy details")
+            self.copy.setProperty("kind", "flat")
+            icons.bind(self.copy, "copy")
+            describe(self.copy, "Copy details", "Copy the message and what a report of it needs.")
+            self.copy.clicked.connect(self._copy)
+            row.addWidget(self.copy)
         self.close_button = icon_button("close", "Close this message", "Close this message.")
         row.addWidget(self.close_button)
         self.timer = QTimer(self, singleShot=True, interval=tokens.NOTICE_STAYS)
+
+    @Slot()
+    def _copy(self) -> None:
+        if self.failure is not None:
+            QGuiApplication.clipboard().setText(f"{self.failure.message}\n\n{self.failure.details}")
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Enter:
@@ -91,13 +112,13 @@ class Notices(QWidget):
         self.hide()
 
     @Slot(str, str, object)
-    def show_notice(self, text: str, kind: str = "info", undo: Callable[[], object] | None = None) -> None:
+    def show_notice(self, text: str, kind: str = "info", more: More = None) -> None:
         """Add a message; one that says the same as the newest only stays longer."""
-        if self.shown and self.shown[-1].text == text and undo is None:
+        if self.shown and self.shown[-1].text == text and not callable(more):
             if self.shown[-1].kind != "bad":
                 self.shown[-1].timer.start()
             return
-        notice = Notice(text, kind, undo, self)
+        notice = Notice(text, kind, more, self)
         notice.close_button.clicked.connect(self._closed)
         notice.timer.timeout.connect(self._timed_out)
         if notice.undo is not None:

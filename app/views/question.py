@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLa
 
 from app.views import tokens
 from app.views.help import describe
+from app.views.words import counted
 
 __all__ = ["Question", "closing_question"]
 
@@ -63,8 +64,30 @@ class Question(QDialog):
         column.addLayout(buttons)
 
 
-def closing_question(parent: QWidget) -> Question:
-    """Asked only when closing would cut something off."""
+def closing_question(parent: QWidget, *, unkept: int = 0, strokes: bool = False) -> Question:
+    """Asked only when closing would cut something off, or lose `unkept` results or `strokes` of a brush."""
+    if unkept:
+        lost = "them and the brush strokes in the Edit room" if strokes else "them"
+        return Question(
+            parent,
+            f"{counted(unkept, 'result')} {'is' if unkept == 1 else 'are'} not in the history yet",
+            "The history couldn't be written. Free some space on its disk and it is tried again, or save the "
+            f"pictures somewhere else. Closing now loses {lost}.",
+            "Lose them and close",
+            tip="Close the window without these pictures.",
+            stay="Keep working",
+            stay_tip="Leave the window open (Esc).",
+        )
+    if strokes:
+        return Question(
+            parent,
+            "What you painted is in no edit yet",
+            "Closing now throws the brush strokes in the Edit room away. Keep the edit there first "
+            "(Ctrl+Enter); everything else comes back the next time you open GENIE Studio.",
+            "Close without them",
+            stay="Keep working",
+            stay_tip="Leave the window open (Esc).",
+        )
     return Question(
         parent,
         "A picture is being made",

@@ -23,7 +23,7 @@ from engine.checkpoints.published import PublishedFile, fill, read_published
 from engine.checkpoints.recognise import PublishedModel, build
 from engine.checkpoints.storage import clear_leftovers
 from engine.errors import BadCheckpoint, EngineError
-from engine.files import write_atomically
+from engine.files import surely, write_atomically
 from engine.messages import Control, Event, Imported, ImportRequest, Loading, ModelInfo, Refused
 from engine.messages.importing import MAX_FILES
 from engine.workbench import Workbench
@@ -84,12 +84,16 @@ def _files(job: _Job) -> list[Path]:
     found: dict[Path, None] = {}
     for name in job.request.files:
         path = Path(name).expanduser()
-        if not path.is_dir():
+        if not surely(path.is_dir):
             found[path] = None
             continue
-        inside = sorted(
-            entry for entry in path.iterdir() if entry.suffix.lower() in _SUFFIXES and entry.is_file()
-        )
+        try:
+            entries = [entry for entry in path.iterdir() if entry.suffix.lower() in _SUFFIXES]
+        except OSError as error:
+            words = f"Couldn't import {path}: {error.strerror or error}."
+            job.refused.append(Refused(str(path), words, "file"))
+            continue
+        inside = sorted(entry for entry in entries if surely(entry.is_file))
         if not inside or len(inside) > MAX_FILES:
             words = f"the folder holds {len(inside) or 'no'} checkpoints ({', '.join(_SUFFIXES)})."
             job.refused.append(Refused(str(path), f"Couldn't import {path}: {words}", "file"))

@@ -17,6 +17,7 @@ from platformdirs import user_data_dir
 from engine.checkpoints.card import CARD, Card, Part, read_card
 from engine.checkpoints.imagenet import synonyms_of
 from engine.errors import BadCheckpoint
+from engine.files import surely
 from engine.messages import ModelInfo
 
 __all__ = ["bundled_folder", "data_folder", "list_models", "model_folders", "user_folder"]
@@ -51,7 +52,7 @@ def model_folders(folders: Sequence[Path] | None = None) -> list[Path]:
     """
     found: list[Path] = []
     for folder in (bundled_folder(), user_folder()) if folders is None else folders:
-        if (folder / CARD).is_file():
+        if surely((folder / CARD).is_file):
             found.append(folder)
             continue
         try:
@@ -60,7 +61,7 @@ def model_folders(folders: Sequence[Path] | None = None) -> list[Path]:
             continue  # a folder that isn't there yet holds no models
         # A folder with a dot is one that a save left behind when it was killed.
         found.extend(
-            entry for entry in entries if (entry / CARD).is_file() and not entry.name.startswith(".")
+            entry for entry in entries if surely((entry / CARD).is_file) and not entry.name.startswith(".")
         )
     return found
 
@@ -114,7 +115,7 @@ def _describe(folder: Path) -> ModelInfo:
         bytes=size,
         folder=str(folder),
         bundled=_is_bundled(folder),
-        sample=str(sample) if sample.is_file() else None,
+        sample=str(sample) if surely(sample.is_file) else None,
         licence=card.data["licence"],
         data=card.data["name"],
         spacing=card.spacing,

@@ -21,12 +21,14 @@ from engine.checkpoints.foreign import describe_foreign
 from engine.checkpoints.layouts import Row, place, rows_of
 from engine.checkpoints.recognise import PublishedModel, Recognised, build, recognise
 from engine.errors import BadCheckpoint
+from engine.files import surely
 
 __all__ = ["PublishedFile", "fill", "our_tensors", "pair", "read_published"]
 
 _PREFIX = "module."
 _MOST_ENTRIES = 20_000
 _MOST_PICKLE_BYTES = 64_000_000
+_NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 def _check_container(path: Path) -> bool:
     """Is it a zip archive (torch's own format since 1.6)? The words for what can't be either."""
-    if path.exists() and not path.is_file():
+    if surely(path.exists) and not path.is_file():
         raise _bad(path, "it is not a file.")
     try:
         with path.open("rb") as file:
@@ -216,7 +218,12 @@ def _keys(document: Mapping[str, Any]) -> list[str]:
 
 
 def _check_tensor(path: Path, key: str, value: object) -> None:
-    usable = isinstance(value, Tensor) and value.layout is torch.strided and value.is_floating_point()
+    usable = (
+        isinstance(value, Tensor)
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and value.dtype in _NUMBERS
+    )
     # An expanded tensor claims more elements than are stored.
     if not usable or value.numel() * value.element_size() > value.untyped_storage().nbytes():  # type: ignore[attr-defined]
         raise _bad(path, f"{key[:80]} is not a plain tensor of numbers, which all of GENIE's weights are.")

@@ -80,6 +80,13 @@ class Parser(ArgumentParser):
         """The long options it knows."""
         return [name for name in self._option_string_actions if name.startswith("--")]
 
+    def read(self, argv: Sequence[str]) -> Namespace:
+        """The arguments, with options before, between and behind the names."""
+        # What argparse has for that loses a default in --help, and what "--" means.
+        if {"--", "-h", "--help"}.intersection(argv):
+            return self.parse_args(argv)
+        return self.parse_intermixed_args(argv)
+
     def error(self, message: str) -> NoReturn:
         field = None
         if match := re.fullmatch(r"argument ([^:]+): (.*)", message, re.DOTALL):

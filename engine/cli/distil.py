@@ -11,6 +11,7 @@ from engine.cli.command import Command, Namespace
 from engine.cli.console import Console
 from engine.cli.training import Run, add_training_arguments, follow, last_report
 from engine.errors import BadRequest
+from engine.files import surely
 
 if TYPE_CHECKING:
     from engine.training.examples import Examples
@@ -31,10 +32,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(arguments: Namespace, console: Console) -> int:
     run = Run.prepare(arguments)
     network = run.load_network()
-    if (run.out / "head.pt").exists() and not arguments.resume:
+    checkpoint = run.out / "head.pt"
+    if surely(checkpoint.exists) and not arguments.resume:
         raise BadRequest(
-            f"{run.out / 'head.pt'} is there already. Go on from it with --resume, or give another --out.",
-            field="out",
+            f"{checkpoint} is there already. Go on from it with --resume, or give another --out.", field="out"
         )
     examples = run.load_examples(arguments.data, console)
 
@@ -51,9 +52,8 @@ def _run(arguments: Namespace, console: Console) -> int:
         seed=arguments.seed, steps=arguments.steps, resume=arguments.resume,
         device=run.device, report_every=arguments.report_every, cancelled=cancelled,
     )  # fmt: skip
-    last = follow(
-        steps, cancelled, console, f"Go on with `genie distil {arguments.name} --out {run.out} --resume`."
-    )
+    again = run.command("distil", arguments, "steps", "seed", "data", "device", "model")
+    last = follow(steps, cancelled, console, f"Go on with `{again} --resume`.")
     model = arguments.model or run.out / "model"
     console.progress(f"Writing {model}")
     write_model(run.recipe, run.out, model, run.device)

@@ -24,7 +24,7 @@ from engine.cli.walking import (
     walk_options,
 )
 from engine.errors import BadRequest
-from engine.files import write_atomically
+from engine.files import surely, write_atomically
 from engine.messages import MAX_SEED, FileLatent, Label, ModelInfo
 from engine.messages.edit import (
     CLASS_GUIDANCE,
@@ -171,7 +171,7 @@ def _selection(arguments: Namespace, name: str, model: ModelInfo) -> Selection:
     from engine.photos import images_in
 
     text = _needed(arguments, name)
-    if Path(text).is_dir():
+    if surely(Path(text).is_dir):
         return tuple(photo_of(arguments, path, model) for path in images_in(Path(text)))
     label = one_class(text, model, name)
     if not isinstance(label, int):
@@ -233,7 +233,8 @@ def _run(arguments: Namespace, console: Console) -> int:
         if makes_direction:
             direction = _find_direction(engine, arguments, model, cancelled, console)
             if direction is None:
-                return _STOPPED
+                console.result({"complete": False, "direction": None, "files": []})
+                return _STOPPED if cancelled.is_set() else _BAD
         request = EditRequest(
             **options,
             source=source,

@@ -25,7 +25,7 @@ from engine.cli.walking import (
     walk_options,
 )
 from engine.errors import BadRequest
-from engine.files import write_atomically
+from engine.files import surely, write_atomically
 from engine.messages import Catalogue, Label, ModelInfo
 from engine.messages.encode import (
     EXACT_SOLVER,
@@ -72,7 +72,7 @@ def _sources(paths: Sequence[Path]) -> list[Path]:
         raise BadRequest("Which images? Give one file or more, or a folder.", field="images")
     found: list[Path] = []
     for path in paths:
-        found += images_in(path) if path.is_dir() else [path]
+        found += images_in(path) if surely(path.is_dir) else [path]
     return found
 
 

@@ -75,7 +75,7 @@ def _main(argv: Sequence[str], extra_commands: Sequence[Command]) -> int:
     console = Console(json=command.json and "--json" in argv[1:])
     parser = make_parser(command)
     try:
-        return command.run(parser.parse_args(argv[1:]), console)
+        return command.run(parser.read(argv[1:]), console)
     except SystemExit as leaving:  # --help
         return int(leaving.code or 0)
     except EngineError as error:

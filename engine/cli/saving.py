@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.cli.classes import class_name, slug
 from engine.errors import EngineError, UnusableFolder
+from engine.files import surely
 from engine.images import SavedSettings, grid, read_settings, save
 from engine.messages import GenerateRequest, ModelInfo, Pictures, Result
 
@@ -18,7 +19,7 @@ __all__ = ["Saver", "file_name", "prepare_folder"]
 
 def prepare_folder(folder: Path) -> None:
     """Make the folder and try it, before anything is computed for it."""
-    if folder.is_file():
+    if surely(folder.is_file):
         raise UnusableFolder(f"{folder} is a file. Choose a folder for what is made.", field="out")
     try:
         folder.mkdir(parents=True, exist_ok=True)

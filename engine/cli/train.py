@@ -10,6 +10,7 @@ from engine.cli.command import Command, Namespace
 from engine.cli.console import Console
 from engine.cli.training import Run, add_training_arguments, follow, last_report
 from engine.errors import BadRequest
+from engine.files import surely
 
 __all__ = ["COMMAND"]
 
@@ -21,7 +22,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(arguments: Namespace, console: Console) -> int:
     run = Run.prepare(arguments)
     checkpoint = run.out / "checkpoint.pt"
-    if checkpoint.exists() and not arguments.resume:
+    if surely(checkpoint.exists) and not arguments.resume:
         raise BadRequest(
             f"{checkpoint} is there already. Go on from it with --resume, or give another --out.", field="out"
         )
@@ -38,13 +39,11 @@ def _run(arguments: Namespace, console: Console) -> int:
         seed=arguments.seed, steps=arguments.steps, resume=arguments.resume,
         device=run.device, report_every=arguments.report_every, cancelled=cancelled,
     )  # fmt: skip
-    last = follow(
-        steps, cancelled, console, f"Go on with `genie train {arguments.name} --out {run.out} --resume`."
-    )
+    again = run.command("train", arguments, "steps", "seed", "data", "device")
+    last = follow(steps, cancelled, console, f"Go on with `{again} --resume`.")
     console.say(f"Trained {arguments.name}: {checkpoint}")
-    console.say(
-        f"Now `genie distil {arguments.name} --out {run.out}` makes its GENIE head and writes the model."
-    )
+    following = run.command("distil", arguments, "data", "device")
+    console.say(f"Now `{following}` makes its GENIE head and writes the model.")
     console.result({"recipe": arguments.name, "checkpoint": str(checkpoint), **last_report(last)})
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from engine.cli.command import Namespace, nearest, whole
 from engine.cli.console import Console, duration
 from engine.cli.interrupt import stop_on_interrupt
 from engine.errors import BadCheckpoint, MissingData, UnknownName
+from engine.files import surely
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from engine.training.recipes import Recipe
 
 __all__ = ["Run", "add_training_arguments", "follow", "last_report"]
+
+_DEFAULTS = {"seed": 0, "device": "auto"}
 
 
 def add_training_arguments(parser: ArgumentParser, *, steps_help: str, report_every: int) -> None:
@@ -79,6 +83,15 @@ class Run:
         use_threads(arguments.threads)
         return cls(recipe, out, choose_placement(arguments.device, "fp32").device)
 
+    def command(self, name: str, arguments: Namespace, *options: str) -> str:
+        """`genie NAME` for this run, with those of the options that were given."""
+        words = ["genie", name, self.recipe.name, "--out", str(self.out)]
+        for option in options:
+            value = getattr(arguments, option)
+            if value != _DEFAULTS.get(option):
+                words += [f"--{option}", str(value)]
+        return shlex.join(words)
+
     def load_examples(self, folder: Path | None, console: Console) -> Examples:
         """What the recipe trains on; pictures that can't be read are named on the console."""
         from engine.training.data import load_examples
@@ -91,12 +104,12 @@ class Run:
         from engine.training.objective import make_network
 
         path = self.out / "checkpoint.pt"
-        if not path.exists():
+        if not surely(path.exists):
             raise MissingData(
                 f"There is no {path}. Train a network first: `genie train {self.recipe.name} --out {self.out}`.",
                 field="out",
             )
-        state = read_finished(path)
+        state = read_finished(path, self.recipe)
         network = make_network(self.recipe)
         try:
             network.load_state_dict(state["average"])

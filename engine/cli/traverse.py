@@ -14,6 +14,7 @@ from engine.cli.console import Console, duration
 from engine.cli.enlarging import add_enlarging_arguments, copying, find_upsampler
 from engine.cli.interrupt import stop_on_interrupt
 from engine.errors import BadRequest, EngineError
+from engine.files import surely
 from engine.messages import (
     DEVICES,
     FORMATS,
@@ -159,7 +160,7 @@ def _walk(arguments: Namespace, catalogue: Catalogue) -> tuple[Walk, Sampling | 
         raise BadRequest("Name a walk's file, or give --random N or --circle: one of the three.")
     if arguments.walk is not None:
         path: Path = arguments.walk
-        if path.is_dir() or path.suffix.lower() != ".toml":
+        if surely(path.is_dir) or path.suffix.lower() != ".toml":
             from engine.video_files import read_video_walk
 
             found = read_video_walk(path, arguments.out.absolute().parent / f"{path.stem}.latents")

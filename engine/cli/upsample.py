@@ -133,7 +133,7 @@ def _make_request(arguments: Namespace, catalogue: Catalogue) -> UpsampleRequest
 
 
 # What goes with --from: where the image is made and goes, not what it is.
-_BESIDE_SOURCE = ("source", "device", "out", "format", "json")
+_BESIDE_SOURCE = ("source", "device", "out", "format")
 
 
 def _read_source(arguments: Namespace) -> tuple[UpsampleRequest, int]:
@@ -143,8 +143,8 @@ def _read_source(arguments: Namespace) -> tuple[UpsampleRequest, int]:
 
     parser = ArgumentParser()
     _add_arguments(parser)
-    for name, value in vars(arguments).items():
-        if name not in _BESIDE_SOURCE and value != parser.get_default(name) and value != []:
+    for name, default in vars(parser.parse_args([])).items():
+        if name not in _BESIDE_SOURCE and getattr(arguments, name) != default:
             word = "An image" if name == "images" else "--" + name.replace("_", "-")
             raise BadRequest(
                 f"{word} can't be given with --from, which repeats a file's own settings.", field=name
@@ -166,7 +166,7 @@ def _run(arguments: Namespace, console: Console) -> int:
         stems = [arguments.source.stem.partition(f"_{slug(request.model)}_")[0]] * request.count
     else:
         request = _make_request(arguments, read_catalogue())
-        stems = [path.stem[:100] for path in arguments.images]
+        stems = [path.stem for path in arguments.images]
     prepare_folder(arguments.out)
 
     console.progress("Starting")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.cli.classes import pick_classes
+from engine.cli.classes import cut, pick_classes
 from engine.cli.command import Namespace, number, whole
 from engine.errors import BadRequest, UnknownName
 from engine.files import write_atomically
@@ -143,10 +143,11 @@ def one_class(text: str | None, model: ModelInfo, option: str) -> Label:
 
 def free_stem(folder: Path, name: str, taken: set[str], suffixes: tuple[str, ...]) -> str:
     """`name`, or with a number behind, such that no file of these suffixes is replaced by another's."""
-    stem, count = name[:100], 1
+    name = cut(name)
+    stem, count = name, 1
     while stem in taken or any((folder / f"{stem}{suffix}").exists() for suffix in suffixes):
         count += 1
-        stem = f"{name[:100]}_{count}"
+        stem = f"{name}_{count}"
     taken.add(stem)
     return stem
 

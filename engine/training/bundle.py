@@ -11,6 +11,7 @@ from engine.checkpoints.card import Card, Part
 from engine.checkpoints.native import config_of, save_model
 from engine.devices import choose_placement
 from engine.errors import BadCheckpoint
+from engine.files import surely
 from engine.networks.compact import CompactConfig
 from engine.training.checkpoint import read_checkpoint
 from engine.training.objective import head_config
@@ -26,11 +27,13 @@ def write_model(recipe: Recipe, run: Path, folder: Path, device: torch.device | 
     (default: the CPU). Errors: `MissingData` without a checkpoint,
     `BadCheckpoint` for one that is damaged or was interrupted before its end.
     """
-    network = read_finished(run / "checkpoint.pt")
-    head = read_finished(run / "head.pt") if (run / "head.pt").exists() else None
+    network = read_finished(run / "checkpoint.pt", recipe)
+    head = read_finished(run / "head.pt", recipe) if surely((run / "head.pt").exists) else None
     data = recipe.data
+    commands = [_command("train", recipe, network, recipe.steps)]
+    commands += [] if head is None else [_command("distil", recipe, head, recipe.head_steps)]
     training: dict[str, Any] = {
-        "command": f"genie train {recipe.name} --seed {network['seed']} && genie distil {recipe.name}",
+        "command": " && ".join(commands),
         "seed": network["seed"],
         "steps": network["step"],
         "images_seen": network["step"] * recipe.batch,
@@ -71,18 +74,26 @@ def write_model(recipe: Recipe, run: Path, folder: Path, device: torch.device | 
         raise BadCheckpoint(f"The checkpoints in {run} are not those of this recipe: {error}") from error
 
 
+def _command(name: str, recipe: Recipe, state: dict[str, Any], usual: int) -> str:
+    """What makes the same again, whatever became of the recipe's own number of steps since."""
+    steps = "" if state["step"] == usual else f" --steps {state['step']}"
+    return f"genie {name} {recipe.name} --seed {state['seed']}{steps}"
+
+
 def _hardware(device: torch.device) -> str:
     title = choose_placement(str(device), "fp32").title
     threads = torch.get_num_threads()
     return f"{threads} thread{'' if threads == 1 else 's'} of {title}" if device.type == "cpu" else title
 
 
-def read_finished(path: Path) -> dict[str, Any]:
+def read_finished(path: Path, recipe: Recipe) -> dict[str, Any]:
     """A checkpoint whose training came to its end; a `BadCheckpoint` says how far another is."""
     state = read_checkpoint(path)
     if state["step"] < state["steps"]:
+        command = f"genie {'distil' if path.name == 'head.pt' else 'train'} {recipe.name}"
         raise BadCheckpoint(
-            f"{path} stands at step {state['step']:,} of {state['steps']:,}. Finish it with --resume.",
+            f"{path} stands at step {state['step']:,} of {state['steps']:,}. Finish it with "
+            f"`{command} --out {path.parent} --seed {state['seed']} --resume`.",
             field="out",
         )
     return state

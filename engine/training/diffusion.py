@@ -6,6 +6,7 @@ generator seeded by (seed, n), so a resumed training is the one that was never i
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.devices import choose_placement
+from engine.errors import UnusableFolder
 from engine.schedule import VPSchedule, expand
 from engine.training.checkpoint import Training
 from engine.training.examples import Examples
@@ -102,8 +104,10 @@ def train_network(
 
     `folder/checkpoint.pt` is written every two minutes, at the end, and when the training is
     stopped, by setting `cancelled` or by closing the iterator: weights, their running average
-    (EMA), the optimiser and the step. `resume` goes on from there. Beside it are `losses.csv`, a
-    line a report, and `samples.png`, renewed every five minutes and at the end.
+    (EMA), the optimiser and the step. `resume` goes on from there, to `steps` if they are given,
+    else to the steps it was begun with. Beside it are `losses.csv`, a line a report, and
+    `samples.png`, renewed every five minutes and at the end; where they can't be written it goes
+    on without.
     """
     device = device or torch.device("cpu")
     begun = time.monotonic()
@@ -117,7 +121,7 @@ def train_network(
     training = Training(
         folder / "checkpoint.pt", network, optimiser,
         names=("recipe", "network"), identity=_recipe_identity(recipe),
-        seed=seed, steps=steps or recipe.steps, begun=begun,
+        seed=seed, asked=steps, usual=recipe.steps, begun=begun,
     )  # fmt: skip
     if resume:
         training.resume(device)
@@ -155,10 +159,11 @@ def train_network(
                 left = seconds / (training.step - first) * (training.steps - training.step)
                 mean = math.fsum(losses) / len(losses)
                 losses.clear()
-                write_loss(folder / "losses.csv", training.step, mean, training.seconds)
-                if time.monotonic() - looked > _BETWEEN_SHEETS or training.step == training.steps:
-                    write_sheet(folder / "samples.png", recipe, network, training.average, examples)
-                    looked = time.monotonic()
+                with contextlib.suppress(UnusableFolder):
+                    write_loss(folder / "losses.csv", training.step, mean, training.seconds)
+                    if time.monotonic() - looked > _BETWEEN_SHEETS or training.step == training.steps:
+                        looked = time.monotonic()
+                        write_sheet(folder / "samples.png", recipe, network, training.average, examples)
                 yield TrainingStep(training.step, training.steps, mean, training.seconds, left)
             if stopped:
                 training.save()

@@ -92,16 +92,15 @@ def distil_head(
     First the targets are made (steps count them in batches, with a loss of nan), then the head
     is trained; the loss reported is relative: the weighted error over the weighted norm of the
     target, 1 for a head that says nothing. `folder` keeps `targets-*.safetensors` and the
-    checkpoint `head.pt`; `resume` goes on from both. Setting `cancelled` or closing the
-    iterator stops it; what is lost then is at most one unfinished file of targets.
+    checkpoint `head.pt`; `resume` goes on from both, to `steps` if they are given, else to the
+    steps it was begun with. Setting `cancelled` or closing the iterator stops it; nothing is lost.
     """
     device = device or torch.device("cpu")
-    head_steps = steps or recipe.head_steps
     network = network.to(device, torch.float32).eval().requires_grad_(False)
     identity, source = _identity(recipe, network, seed), _source(recipe, network, seed)
     chunks = math.ceil(recipe.head_targets / _CHUNK)
     batches = _CHUNK // _TARGET_BATCH
-    total = chunks * batches + head_steps
+    total = chunks * batches + (steps or recipe.head_steps)
     begun = making = time.monotonic()
     made = 0
 
@@ -109,16 +108,16 @@ def distil_head(
     for chunk in range(chunks):
         path = folder / f"targets-{chunk:03d}.safetensors"
         there = _read_chunk(path, source) if resume else None
-        if there is not None:
-            part, seconds = there
-            begun -= seconds  # what a model cost includes what was made before a stop
-        else:
-            pieces = []
-            chunk_begun = time.monotonic()
-            for batch in range(batches):
+        part, seconds = there or ({}, 0.0)
+        begun -= seconds  # what a model cost includes what was made before a stop
+        chunk_begun = time.monotonic() - seconds
+        pieces: list[dict[str, Tensor]] = []
+        try:
+            for batch in range(len(part["gamma"]) // _TARGET_BATCH if part else 0, batches):
                 # Another stream than the network's training, so that it meets fresh noise.
                 random = step_generator(seed + 7919, chunk * batches + batch)
-                pieces.append(make_targets(recipe, network, examples, _TARGET_BATCH, random))
+                targets = make_targets(recipe, network, examples, _TARGET_BATCH, random)
+                pieces.append({name: value.cpu() for name, value in targets.items()})
                 made += 1
                 now = time.monotonic()
                 done = chunk * batches + batch + 1
@@ -126,8 +125,11 @@ def distil_head(
                 yield TrainingStep(done, total, math.nan, now - begun, left)
                 if cancelled is not None and cancelled.is_set():
                     return
-            part = {name: torch.cat([piece[name] for piece in pieces]).cpu() for name in pieces[0]}
-            write_atomically(path, partial(_write_chunk, part, source, time.monotonic() - chunk_begun))
+        finally:  # a file that is not full is gone on with
+            if pieces:
+                pieces = [part, *pieces] if part else pieces
+                part = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
+                write_atomically(path, partial(_write_chunk, part, source, time.monotonic() - chunk_begun))
         parts.append(part)
     data = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     del parts
@@ -140,11 +142,13 @@ def distil_head(
     )
     training = Training(
         folder / "head.pt", head, optimiser,
-        names=("identity", "head"), identity=identity, seed=seed, steps=head_steps, begun=begun,
+        names=("identity", "head"), identity=identity, seed=seed,
+        asked=steps, usual=recipe.head_steps, begun=begun,
     )  # fmt: skip
     if resume:
         training.resume(device)
-    first = training.step
+    first, head_steps = training.step, training.steps
+    total = chunks * batches + head_steps
 
     started = time.monotonic()
     error_sum = norm_sum = 0.0

@@ -29,7 +29,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from engine.errors import MissingData, UnusableFolder
-from engine.files import write_atomically
+from engine.files import surely, write_atomically
 
 __all__ = ["CLASSES", "EMOJI_FOLDER", "EmojiPictures", "family", "held_out", "load_emoji"]
 
@@ -147,7 +147,7 @@ def load_emoji(size: int, folder: Path | None = None) -> EmojiPictures:
     into memory; where that can't be written it is read anew every time. Errors: `MissingData`.
     """
     folder = folder or EMOJI_FOLDER
-    if not folder.is_dir():
+    if not surely(folder.is_dir):
         raise MissingData(f"There is no folder {folder}. {_ADVICE}", field="data")
     table = _read_table(folder)
     files = sorted(
@@ -250,8 +250,12 @@ def _fingerprint(folder: Path, files: list[Path], table: Mapping[str, int]) -> s
     """Changes with any file's name, size or time, and with what this module makes of them."""
     digest = hashlib.sha256(repr((1, SCALES, sorted(table.items()))).encode())
     for path in files:
-        about = path.stat()
-        digest.update(f"{path.relative_to(folder)} {about.st_size} {about.st_mtime_ns}\n".encode())
+        try:
+            about = path.stat()
+            seen = f"{about.st_size} {about.st_mtime_ns}"
+        except OSError:  # a link to nothing: skipped as any picture that can't be read
+            seen = "unreadable"
+        digest.update(f"{path.relative_to(folder)} {seen}\n".encode())
     return digest.hexdigest()
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from engine.denoiser import NetworkDenoiser
+from engine.errors import UnusableFolder
 from engine.files import write_atomically
 from engine.flow import ProbabilityFlow
 from engine.latents import noise
@@ -44,11 +45,14 @@ _STEPS = 12
 
 def write_loss(path: Path, step: int, loss: float, seconds: float) -> None:
     """Append one line to a table of losses, which begins with the names of its columns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        if file.tell() == 0:
-            file.write("step,loss,seconds\n")
-        file.write(f"{step},{loss:.6f},{seconds:.1f}\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            if file.tell() == 0:
+                file.write("step,loss,seconds\n")
+            file.write(f"{step},{loss:.6f},{seconds:.1f}\n")
+    except OSError as error:
+        raise UnusableFolder(f"Couldn't write {path}: {error.strerror or error}.", field="out") from error
 
 
 def write_sheet(

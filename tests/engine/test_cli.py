@@ -7,14 +7,11 @@ import io
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -25,27 +22,8 @@ from engine.errors import EngineError, UnusableFolder
 from engine.images import read_settings
 from engine.messages import SPACINGS, Control, Progress
 from engine.solvers import solver_infos
+from tests.engine.cli_kit import Ended, Genie, runner
 from tests.engine.tiny_model import CLASSES, write_tiny_model
-
-
-@dataclasses.dataclass
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """Standard output, which must be exactly one JSON object on one line."""
-        assert self.out.count("\n") == 1
-        data = json.loads(self.out)
-        assert isinstance(data, dict)
-        return data
-
-
-Genie = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -53,14 +31,7 @@ def genie(genie_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     """`genie ARGV...` in this process, in an empty folder, with the model "tiny"."""
     write_tiny_model(genie_home / "models")
     monkeypatch.chdir(tmp_path)
-
-    def run(*argv: object) -> Ended:
-        capsys.readouterr()
-        code = cli.main([str(a) for a in argv])
-        captured = capsys.readouterr()
-        return Ended(code, captured.out, captured.err)
-
-    return run
+    return runner(capsys)
 
 
 @pytest.fixture
@@ -327,8 +298,9 @@ def test_options_are_not_abbreviated(generate: Genie) -> None:
     assert "no option --guid" in generate("--guid", "1").err
 
 
+@pytest.mark.parametrize("folder", ["file/inside", "x" * 300])
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
-    generate: Genie, monkeypatch: pytest.MonkeyPatch
+    generate: Genie, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     import engine.tasks
 
@@ -337,11 +309,11 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
 
     monkeypatch.setattr(engine.tasks, "Engine", never)
     Path("file").write_text("in the way")
-    ended = generate("--out", "file/inside", "--json")
+    ended = generate("--out", folder, "--json")
     assert ended.code == 2
     assert ended.json["error"]["kind"] == "unusable-folder"
     assert "--out" in ended.err
-    assert "file/inside" in ended.err
+    assert folder in ended.err
 
 
 def test_a_picture_without_or_with_hostile_settings(genie: Genie) -> None:
@@ -493,45 +465,6 @@ def test_ctrl_c_while_saving_loses_nothing(generate: Genie, monkeypatch: pytest.
     assert len(list(Path("out").glob("*.png"))) == 3
 
 
-@pytest.mark.parametrize("command", ["train", "distil"])
-def test_ctrl_c_in_a_training_saves_its_checkpoint(
-    genie: Genie, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
-    """The signal comes after the second report; the step that runs is finished and kept."""
-    from engine.cli import training
-    from engine.training.checkpoint import read_checkpoint
-
-    small_recipe(monkeypatch)
-    write_idx(Path("data"), 32)
-    shared = ("small", "--data", "data", "--device", "cpu", "--threads", 1, "--report-every", 1, "--json")
-    if command == "distil":
-        monkeypatch.setattr("engine.training.distil._CHUNK", 4)
-        monkeypatch.setattr("engine.training.distil._TARGET_BATCH", 4)
-        assert genie("train", *shared, "--steps", 1).code == 0
-    reports: list[int] = []
-    real = training._loss
-
-    def pressed(report: Any) -> str:
-        reports.append(report.step)
-        if len(reports) == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-        return real(report)
-
-    monkeypatch.setattr(training, "_loss", pressed)
-    before = signal.getsignal(signal.SIGINT)
-    ended = genie(command, *shared, "--steps", 9)
-    assert ended.code == 130
-    assert ended.json["error"]["kind"] == "stopped"
-    assert f"genie {command} small" in ended.err
-    assert "--resume" in ended.err
-    assert reports == [1, 2, 3]
-    assert signal.getsignal(signal.SIGINT) is before
-    file = Path("runs/small") / ("checkpoint.pt" if command == "train" else "head.pt")
-    assert read_checkpoint(file)["step"] == (3 if command == "train" else 2)  # one report was of targets
-    monkeypatch.setattr(training, "_loss", real)
-    assert genie(command, *shared, "--steps", 9, "--resume").code == 0
-
-
 def test_whoever_reads_may_leave(root: Path, genie: Genie, genie_home: Path) -> None:
     """A closed pipe ends a command without a word, in the middle of an error as well."""
     code = "import sys; from engine.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -594,82 +527,6 @@ def test_version(genie: Genie) -> None:
     assert data["torch"][0].isdigit()
     assert genie("--version").out.startswith("GENIE Studio")
     assert genie("--version", "--json").json == data
-
-
-def test_train_and_distil_refuse_before_they_start(genie: Genie) -> None:
-    ended = genie("train", "fashon32")
-    assert ended.code == 2
-    assert "Did you mean fashion32?" in ended.err
-    Path("empty").mkdir()
-    ended = genie("train", "fashion32", "--data", "empty", "--json")
-    assert ended.code == 2
-    assert ended.json["error"]["kind"] == "missing-data"
-    ended = genie("distil", "fashion32", "--out", "nowhere")
-    assert ended.code == 2
-    assert "genie train fashion32 --out nowhere" in ended.err
-    Path("there").mkdir()
-    Path("there/checkpoint.pt").write_bytes(b"not a checkpoint")
-    ended = genie("train", "fashion32", "--out", "there")
-    assert ended.code == 2
-    assert "--resume" in ended.err
-    ended = genie("distil", "fashion32", "--out", "there")
-    assert ended.code == 2
-    assert "damaged" in ended.err
-    assert Path("there/checkpoint.pt").read_bytes() == b"not a checkpoint"
-    assert "--device" in genie("train", "fashion32", "--device", "abacus").err
-
-
-def write_idx(folder: Path, images: int) -> None:
-    """A folder that looks like Fashion-MNIST, with random pictures."""
-    random = np.random.default_rng(0)
-    folder.mkdir()
-    pixels = random.integers(0, 256, (images, 28, 28), dtype=np.uint8)
-    head = b"\x00\x00\x08\x03" + struct.pack(">3I", images, 28, 28)
-    (folder / "train-images-idx3-ubyte").write_bytes(head + pixels.tobytes())
-    labels = (np.arange(images) % 10).astype(np.uint8)
-    (folder / "train-labels-idx1-ubyte").write_bytes(
-        b"\x00\x00\x08\x01" + struct.pack(">I", images) + labels.tobytes()
-    )
-
-
-def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is one recipe, "small", that trains in moments."""
-    from engine.networks.compact import CompactConfig
-    from engine.training import recipes
-
-    network = CompactConfig(
-        image_size=32, channels=1, classes=10, patch=4, widths=(16, 16), blocks=1,
-        attention=(False, False), embedding=16,
-    )  # fmt: skip
-    small = dataclasses.replace(
-        recipes.FASHION32, name="small", title="Small", network=network, batch=4, head_targets=1
-    )
-    monkeypatch.setattr(recipes, "RECIPES", {"small": small})
-
-
-def test_train_then_distil_makes_a_model_that_generates(
-    genie: Genie, genie_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small_recipe(monkeypatch)
-    write_idx(Path("data"), 32)
-    shared = ("small", "--data", "data", "--device", "cpu", "--threads", 1, "--report-every", 1, "--json")
-
-    trained = genie("train", *shared, "--steps", 3)
-    assert trained.code == 0, trained.err
-    assert trained.json["steps"] == 3
-    assert Path("runs/small/checkpoint.pt").exists()
-    assert "step 3/3" in trained.err
-    assert genie("train", *shared, "--steps", 3).code == 2
-    resumed = genie("train", *shared, "--steps", 3, "--resume")
-    assert (resumed.code, resumed.json["steps"]) == (0, None)
-
-    distilled = genie("distil", *shared, "--steps", 2, "--model", genie_home / "models" / "small")
-    assert distilled.code == 0, distilled.err
-    assert distilled.json["model"] == str(genie_home / "models" / "small")
-    generated = genie("generate", "--model", "small", "--classes", "Ankle boot", "--steps", 2, "--json")
-    assert generated.code == 0, generated.err
-    with Image.open(generated.json["files"][0]["path"]) as image:
-        assert image.size == (32, 32)
 
 
 def test_an_extra_command_joins_the_others(capsys: Any) -> None:

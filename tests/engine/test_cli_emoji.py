@@ -10,7 +10,8 @@ from PIL import Image
 
 from engine.networks.compact_upsampler import CompactUpsamplerConfig
 from engine.training import recipes
-from tests.engine.test_cli import Genie, genie
+from tests.engine.cli_kit import Genie
+from tests.engine.test_cli import genie
 from tests.engine.test_emoji import DOG, folder
 
 __all__ = ["folder", "genie"]

@@ -15,6 +15,9 @@ from PIL import Image
 
 from engine import cli
 from engine.latents import read_latent
+from engine.messages import Control
+from engine.messages.edit import Direction
+from engine.tasks import Engine
 from tests.engine.tiny_model import write_tiny_model
 
 
@@ -168,6 +171,33 @@ def test_every_kind_of_edit(genie: Genie, argv: tuple[str, ...], pictures: int) 
         assert again.code == 0, again.err
 
 
+@pytest.mark.parametrize(("stopped", "code"), [(True, 130), (False, 2)])
+def test_a_direction_that_was_not_finished_is_told(
+    genie: Genie, monkeypatch: pytest.MonkeyPatch, stopped: bool, code: int
+) -> None:
+    real = Engine.run
+
+    def run(self: Engine, request: Any, control: Control) -> Any:
+        for event in real(self, request, control):
+            if stopped:
+                control.cancelled.set()
+            yield dataclasses.replace(event, latent=b"") if isinstance(event, Direction) else event
+
+    monkeypatch.setattr(Engine, "run", run)
+    ended = genie(
+        "edit", "a.png", "--model", "tiny", "--kind", "attribute", "--toward", "Apple", "--away", "Boat",
+        "--json",
+    )  # fmt: skip
+    assert (ended.code, ended.json) == (code, {"complete": False, "direction": None, "files": []})
+
+
+def test_a_long_name_is_cut_to_what_a_file_may_have(genie: Genie) -> None:
+    name = "\u732b" * 80
+    Path("a.png").rename(f"{name}.png")
+    (image,) = genie("encode", f"{name}.png", "--model", "tiny", "--json").json["images"]
+    assert Path(image["latent"]).name.startswith("\u732b" * 33 + ".")
+
+
 def test_a_latent_is_edited(genie: Genie) -> None:
     (image,) = genie("encode", "a.png", "--model", "tiny", "--exact", "--json").json["images"]
     ended = genie("edit", image["latent"], "--model", "tiny", "--kind", "class", "--to", "Boat", "--json")
@@ -189,6 +219,8 @@ def test_a_latent_is_of_the_class_it_was_encoded_as(genie: Genie) -> None:
     [
         (("encode",), "Which images?"),
         (("encode", "none.png"), "No such file"),
+        (("encode", "x" * 300), "File name too long"),
+        (("edit", "a.png", "--kind", "attribute", "--toward", "x" * 300, "--away", "Boat"), "--toward"),
         (("encode", "empty"), "holds no images"),
         (("encode", "words.txt"), "not an image"),
         (("encode", "a.png", "--class", "Boot"), "--class"),

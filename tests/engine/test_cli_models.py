@@ -102,6 +102,37 @@ def test_a_stop_in_the_middle_leaves_nothing(
     assert models(genie_home) == ["tiny"]
 
 
+def test_options_may_stand_anywhere(genie: Genie, genie_home: Path) -> None:
+    path = write_published(Path("a.pth"), random_network(NETWORKS["church128"]))
+    assert genie("models", "import", "--name", "church128", path).code == 0
+    assert genie("models", "import", "--replace", "--name", "church128", path).code == 0
+    assert genie("models", "show", "--json", "church128").json["name"] == "church128"
+    assert genie("models", "remove", "--forever", "church128").code == 0
+    assert models(genie_home) == ["tiny"]
+    assert "(default: list)" in genie("models", "--help").out
+    ended = genie("models", "import", "--", "--name")  # a file that is called so
+    assert (ended.code, "Couldn't import --name: No such file" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("closed", ["folder", "x" * 300])
+def test_what_cannot_be_reached_is_refused(
+    genie: Genie, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    Path("folder").mkdir()
+    real = Path.iterdir
+
+    def iterdir(self: Path) -> Any:
+        if self.name == "folder":
+            raise PermissionError(13, "Permission denied")
+        return real(self)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    ended = genie("models", "import", closed, "--json")
+    assert ended.code == 2
+    (refused,) = ended.json["refused"]
+    assert f"Couldn't import {closed}: " in refused["message"]
+
+
 # --- remove and restore -----------------------------------------------------------------------
 
 

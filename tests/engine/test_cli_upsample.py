@@ -119,6 +119,24 @@ def test_a_file_is_replaced_by_the_same_image_only(upsample: Genie) -> None:
     assert pixels(other["path"]) != pixels(first["path"])
 
 
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\u732b"])  # one, two and three bytes
+def test_a_long_name_is_cut_to_what_a_file_may_have(upsample: Genie, genie: Genie, letter: str) -> None:
+    name = letter * (240 // len(letter.encode()))
+    ended = upsample(picture(f"{name}.png"), "--json")
+    assert ended.code == 0, ended.err
+    (file,) = ended.json["files"]
+    stem = Path(file["path"]).name.partition("_larger_")[0]
+    assert stem == letter * (100 // len(letter.encode()))
+    Path(file["path"]).rename(f"{name}.png")
+    assert genie("upsample", "--from", f"{name}.png", "--out", "again").code == 0
+    assert [path.name for path in Path("again").iterdir()] == [Path(file["path"]).name]
+
+
+def test_options_may_stand_between_the_images(upsample: Genie) -> None:
+    ended = upsample(picture("a.png"), "--steps", 1, picture("b.png", seed=1), "--json")
+    assert (ended.code, len(ended.json["files"])) == (0, 2)
+
+
 def test_the_upsampler_that_fits_is_found(upsample: Genie, genie_home: Path) -> None:
     source = picture("a.png")
     assert upsample(source, "--json").json["request"]["model"] == "larger"

@@ -53,6 +53,14 @@ def test_auto(
     assert choose_placement("auto", "fp16", exact=exact).dtype == torch.float16
 
 
+def test_fp32_is_not_rounded_to_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, cuda=1)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    choose_placement("auto", "fp32")
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
 @pytest.mark.parametrize("device", ["cuda", "mps", "cuda:0", "cpu:1", "cuda:x", "cuda:", "cuda:-1"])
 def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     machine(monkeypatch)

@@ -107,6 +107,16 @@ def test_broken_pictures_are_skipped_and_named(folder: Path) -> None:
     assert f"{GRIN}.webp" in line
 
 
+def test_a_link_to_nothing_is_skipped_and_named(folder: Path) -> None:
+    picture = folder / "pictures" / f"{GRIN}.webp"
+    picture.unlink()
+    picture.symlink_to(folder / "gone.webp")
+    for _ in range(2):  # the second time from the cache
+        found = load_emoji(64, folder)
+        assert found.skipped == (f"pictures/{GRIN}.webp",)
+        assert len(found) == 6
+
+
 @pytest.mark.parametrize(
     "harm", ["no folder", "no table", "bad table", "odd table", "no pictures", "all broken"]
 )

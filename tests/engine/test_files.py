@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UnusableFolder
-from engine.files import write_atomically
+from engine.files import surely, write_atomically
 
 
 def mode(path: Path) -> int:
@@ -59,6 +59,11 @@ def test_a_long_name_is_no_longer_on_the_way(tmp_path: Path) -> None:
     path = tmp_path / ("ß" * 125 + ".txt")  # 254 bytes of the 255 a name may have
     write_atomically(path, lambda file: file.write_text("new"))
     assert path.read_text() == "new"
+
+
+def test_a_place_that_cannot_be_reached_is_no_file(tmp_path: Path) -> None:
+    assert surely(tmp_path.is_dir)
+    assert not surely((tmp_path / ("x" * 300)).exists)
 
 
 @pytest.mark.parametrize(

@@ -325,6 +325,8 @@ def test_weights_that_are_none(tmp_path: Path) -> None:
         torch.zeros(32, dtype=torch.int64),
         torch.zeros(32).to_sparse(),
         torch.zeros(1).expand(32),
+        torch.zeros(32, device="meta"),
+        torch.zeros(32, dtype=torch.float8_e5m2),
     ):
         said = changed(tmp_path, lambda d, value=value: d["model"].update({key: value}))  # type: ignore[misc]
         assert "out.0.bias is not a plain tensor of numbers" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
 import itertools
@@ -21,14 +22,14 @@ from torch import Tensor, nn
 from engine.checkpoints.card import read_card
 from engine.checkpoints.native import load_head, load_network
 from engine.denoiser import NetworkDenoiser
-from engine.errors import BadCheckpoint, MissingData, UnusableFolder
+from engine.errors import BadCheckpoint, BadRequest, EngineError, MissingData, UnusableFolder
 from engine.flow import exact_derivative
 from engine.networks.compact import CompactConfig
 from engine.networks.compact_upsampler import CompactUpsamplerConfig
 from engine.networks.head import CompactHead, mixed_derivative
 from engine.schedule import VPSchedule, expand
 from engine.training import distil, fashion
-from engine.training.bundle import write_model
+from engine.training.bundle import read_finished, write_model
 from engine.training.checkpoint import Training, read_checkpoint
 from engine.training.diffusion import (
     TrainingStep,
@@ -143,7 +144,7 @@ def state(start: Start, folder: Path) -> dict[str, Any]:
 
 
 def test_a_training_closed_at_any_report_goes_on_bit_by_bit(start: Start, tmp_path: Path) -> None:
-    list(start(tmp_path / "whole"))
+    needed = len(list(start(tmp_path / "whole")))
     whole = state(start, tmp_path / "whole")
     assert (whole["step"], whole["steps"]) == (8, 8)
 
@@ -156,8 +157,7 @@ def test_a_training_closed_at_any_report_goes_on_bit_by_bit(start: Start, tmp_pa
         if not seen:
             break
     assert same(state(start, folder), whole)
-    # Nothing but an unfinished file of targets was done twice.
-    assert reports <= 8 + 6
+    assert reports == needed  # nothing was done twice, targets of a file half full neither
 
 
 def test_a_cancelled_training_saves_the_step_it_is_at(start: Start, tmp_path: Path) -> None:
@@ -191,12 +191,110 @@ def test_another_seed_is_not_resumed(start: Start, tmp_path: Path) -> None:
 
 
 def test_another_recipe_is_not_resumed(data: Examples, tmp_path: Path) -> None:
-    list(train_network(TINY, data, tmp_path, steps=2))
+    list(train_network(replace(TINY, steps=2), data, tmp_path))
     other = replace(TINY, learning_rate=1e-4)
     with pytest.raises(BadCheckpoint, match="another network, recipe or seed"):
         list(train_network(other, data, tmp_path, resume=True))
     longer = replace(TINY, steps=3, title="Renamed")  # what no weight depends on may change
     assert [report.step for report in train_network(longer, data, tmp_path, resume=True)] == [3]
+
+
+def stopped_at(start: Start, folder: Path, left: int, **options: Any) -> None:
+    """Train until `left` steps are left, and stop."""
+    running = start(folder, **options)
+    next(report for report in running if report.steps - report.step == left)
+    running.close()  # type: ignore[attr-defined]
+
+
+def test_the_steps_asked_for_are_those_it_goes_on_to(start: Start, tmp_path: Path) -> None:
+    list(start(tmp_path / "whole", steps=5))
+    stopped_at(start, tmp_path / "parts", left=2, steps=5)
+    list(start(tmp_path / "parts", resume=True))
+    assert same(state(start, tmp_path / "parts"), state(start, tmp_path / "whole"))
+    assert list(start(tmp_path / "parts", resume=True)) == []
+    # Others are taken from then on, those of the recipe too.
+    assert len(list(start(tmp_path / "parts", steps=8, resume=True))) == 3
+    assert state(start, tmp_path / "parts")["steps"] == 8
+
+
+def test_an_end_before_the_step_it_is_at_is_refused(start: Start, tmp_path: Path) -> None:
+    stopped_at(start, tmp_path, left=3, steps=9)
+    with pytest.raises(BadRequest, match=r"end at step 4, but .* stands at step 6 of 9") as caught:
+        list(start(tmp_path, steps=4, resume=True))
+    assert caught.value.field == "steps"
+    assert "--steps 9" in caught.value.message
+    assert list(start(tmp_path, steps=6, resume=True)) == []  # that it has reached
+    assert read_finished(tmp_path / start.file, TINY)["steps"] == 6  # type: ignore[attr-defined]
+
+
+def test_a_checkpoint_of_before_goes_on_to_the_steps_of_its_recipe(data: Examples, tmp_path: Path) -> None:
+    """It doesn't say whether its steps were asked for; and a recipe may have come to have more."""
+    file = tmp_path / "checkpoint.pt"
+    for steps, asked in ((4, None), (6, ...)):
+        kept = list(train_network(replace(TINY, steps=steps), data, tmp_path, resume=True))
+        assert kept
+        old = read_checkpoint(file)
+        assert old.pop("asked") is None
+        if asked is ...:
+            torch.save(old, file)
+    assert [report.step for report in train_network(TINY, data, tmp_path, report_every=1, resume=True)] == [
+        7,
+        8,
+    ]
+
+
+def test_a_step_that_comes_to_nothing_changes_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Training.descend
+    kept: list[object] = []
+
+    def descend(self: Training, loss: Tensor, *rest: float) -> None:
+        weights = copy.deepcopy(
+            (self._module.state_dict(), self._average, self._optimiser.state_dict()["state"])
+        )
+        real(self, loss * (math.nan if self.step == 3 else 1.0), *rest)
+        now = (self._module.state_dict(), self._average, self._optimiser.state_dict()["state"])
+        kept.append(same(weights, now))
+
+    monkeypatch.setattr(Training, "descend", descend)
+    list(start(tmp_path / "whole"))
+    assert kept == [False] * 3 + [True] + [False] * 4
+    stopped_at(start, tmp_path / "parts", left=4)
+    list(start(tmp_path / "parts", resume=True))
+    assert same(state(start, tmp_path / "parts"), state(start, tmp_path / "whole"))
+
+
+def test_a_training_that_came_to_nothing_says_so_and_keeps_what_was_good(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(start(tmp_path, steps=2))
+    before = state(start, tmp_path)
+    real = Training.descend
+    monkeypatch.setattr(Training, "descend", lambda self, loss, *rest: real(self, loss * math.nan, *rest))
+    with pytest.raises(EngineError, match=r"the last 20 steps, up to step 22, is no number"):
+        list(start(tmp_path, steps=60, resume=True))
+    after = state(start, tmp_path)
+    assert after["step"] == 22
+    assert same(after["average"], before["average"])
+
+
+def test_weights_that_are_no_numbers_are_not_saved(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(start(tmp_path, steps=2))
+    before = state(start, tmp_path)
+    real = Training.save
+
+    def save(self: Training) -> None:
+        with torch.no_grad():
+            next(self._module.parameters()).fill_(math.inf)
+        real(self)
+
+    monkeypatch.setattr(Training, "save", save)
+    with pytest.raises(EngineError, match="weights at step 4 are not numbers"):
+        list(start(tmp_path, steps=4, resume=True))
+    assert same(state(start, tmp_path), before)
 
 
 def test_a_damaged_checkpoint_is_named_and_kept(start: Start, tmp_path: Path) -> None:
@@ -381,15 +479,25 @@ def test_a_model_is_written_of_finished_trainings_only(data: Examples, tmp_path:
     steps = train_network(TINY, data, tmp_path, report_every=3)
     next(steps)
     steps.close()  # type: ignore[attr-defined]
-    with pytest.raises(BadCheckpoint, match="step 3 of 8"):
+    with pytest.raises(BadCheckpoint, match=r"step 3 of 8.*`genie train tiny --out .* --seed 0 --resume`"):
         write_model(TINY, tmp_path, tmp_path / "model")
     list(train_network(TINY, data, tmp_path, resume=True))
     card = write_model(TINY, tmp_path, tmp_path / "model", CPU)
     assert card.head is None
+    assert card.training["command"] == "genie train tiny --seed 0"
     assert card.training["steps"] == 8
     assert " of " in card.training["hardware"]
     with pytest.raises(BadCheckpoint, match="not those of this recipe"):
         write_model(replace(TINY, network=replace(TINY.network, embedding=32)), tmp_path, tmp_path / "model")
+
+
+def test_the_command_on_the_card_makes_the_same_again(data: Examples, tmp_path: Path) -> None:
+    list(train_network(TINY, data, tmp_path, seed=5, steps=3))
+    list(distil_head(TINY, network_of(tmp_path), data, tmp_path, seed=7, steps=2))
+    card = write_model(TINY, tmp_path, tmp_path / "model")
+    assert card.training["command"] == (
+        "genie train tiny --seed 5 --steps 3 && genie distil tiny --seed 7 --steps 2"
+    )
 
 
 # --- Fashion-MNIST as files --------------------------------------------------------------------

@@ -26,6 +26,7 @@ from engine.networks.upsampler import ConditionedNetwork, enlarge
 from engine.schedule import VPSchedule, expand
 from engine.training import diffusion
 from engine.training.bundle import write_model
+from engine.training.checkpoint import read_checkpoint
 from engine.training.diffusion import train_network
 from engine.training.distil import distil_head, make_targets
 from engine.training.examples import Examples, PlainExamples
@@ -216,6 +217,17 @@ def test_losses_and_a_sheet_lie_beside_the_checkpoint(
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [first.step, *(report.step for report in rest)]
     assert float(rows[0]["loss"]) == pytest.approx(first.loss, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["losses.csv", "samples.png"])
+def test_a_training_goes_on_where_neither_can_be_written(
+    stripes: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(diffusion, "_BETWEEN_SHEETS", -1.0)
+    (tmp_path / name).mkdir()
+    reports = list(train_network(TINY_UP, stripes, tmp_path, report_every=2))
+    assert [report.step for report in reports] == [2, 4, 6, 8]
+    assert read_checkpoint(tmp_path / "checkpoint.pt")["step"] == 8
 
 
 def test_a_sheet_is_the_same_for_the_same_weights(stripes: Examples) -> None:

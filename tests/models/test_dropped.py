@@ -23,6 +23,11 @@ REQUEST = GenerateRequest(
 )
 
 
+CATALOGUE = dataclasses.replace(
+    fake_catalogue(), models=(dataclasses.replace(fake_catalogue().models[0], classes=LABEL_NAMES),)
+)
+
+
 @pytest.fixture
 def current(qapp: Any) -> dict[str, Any]:
     return GenerateSettings().to_dict()
@@ -35,7 +40,7 @@ def test_a_picture_tells_what_applying_it_would_change(
     file = tmp_path / f"boots{suffix}"
     provenance = dataclasses.replace(PROVENANCE, batches=(3,))
     save(file, make_pictures(1), SavedSettings(REQUEST, 2, provenance))
-    diff = read_dropped(file, {**current, "model": "emoji64"}, LABEL_NAMES)
+    diff = read_dropped(file, {**current, "model": "emoji64"}, CATALOGUE)
     assert (diff.request, diff.image_index, diff.provenance) == (REQUEST, 2, provenance)
     assert diff.image_seed == 42
     assert [(row.name, row.current, row.theirs) for row in diff.rows] == [
@@ -49,6 +54,18 @@ def test_a_picture_tells_what_applying_it_would_change(
         ("batch", "automatic", "2"),
     ]
     assert all(row.label == LABELS[row.name] for row in diff.rows)
+
+
+def test_a_model_that_is_not_here_is_told_before_it_is_applied(
+    tmp_path: Path, current: dict[str, Any]
+) -> None:
+    file = tmp_path / "boots.png"
+    request = dataclasses.replace(REQUEST, model="gone-model")
+    save(file, make_pictures(1), SavedSettings(request, 0, dataclasses.replace(PROVENANCE, batches=(3,))))
+    (row,) = [row for row in read_dropped(file, current, CATALOGUE).rows if row.name == "model"]
+    assert row.theirs.startswith("gone-model, which is not here")
+    (row,) = [row for row in read_dropped(file, current).rows if row.name == "model"]
+    assert row.theirs == "gone-model"  # nobody knows yet
 
 
 def test_settings_that_were_applied_differ_in_nothing(qapp: Any) -> None:

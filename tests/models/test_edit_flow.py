@@ -14,6 +14,7 @@ from app.models.edit.asking import DRAFT_STEPS, STRIP
 from app.models.edit.edits import Edits
 from app.models.studio import Studio
 from app.store import Store
+from engine.images import settings_in
 from engine.messages import Control, Event, FileImage, GenerateRequest, PngImage
 from engine.messages.edit import AttributeEdit, EditRequest, MaskEdit, VaryEdit
 from engine.messages.encode import EncodeRequest, Photo
@@ -403,7 +404,7 @@ def test_a_mask_of_another_size_is_refused_and_the_mask_stays(
 
 
 def test_variations_come_several_at_once_and_one_is_kept(
-    qtbot: QtBot, engine: FakeEngine, edits: Edits, tmp_path: Path
+    qtbot: QtBot, studio: Studio, engine: FakeEngine, edits: Edits, tmp_path: Path
 ) -> None:
     open_one(qtbot, edits, photo(tmp_path / "shoe.png"))
     pending = edits.pending
@@ -416,6 +417,10 @@ def test_variations_come_several_at_once_and_one_is_kept(
     pending.keep()
     assert edits.current is not None
     assert edits.sessions.picture(edits.current) == third
+    file = settings_in(studio.history.png(studio.history.record_at(0).id))
+    assert file is not None
+    assert file.request == asked(engine)[0]
+    assert file.index == 2
     seeds = [r.edit.seeds for r in asked(engine) if isinstance(r.edit, VaryEdit) and r.strengths == STRIP]
     assert all(len(s) == 1 for s in seeds), "the strip is of one variation"
 
@@ -619,3 +624,30 @@ def test_what_failed_is_left_by_going_on(
     edits.pending.set_tool("class")
     assert edits.page == "edit"
     settle(qtbot, edits)
+
+
+def test_what_is_taken_from_the_queue_is_waited_for_no_more(
+    qtbot: QtBot, engine: FakeEngine, studio: Studio, edits: Edits, tmp_path: Path
+) -> None:
+    open_one(qtbot, edits, photo(tmp_path / "shoe.png"))
+    engine.gate = Gate()
+    studio.generate()
+    engine.gate.wait_reached()
+    with qtbot.waitSignal(edits.encode.cropping, timeout=PATIENCE):
+        edits.open_files([photo(tmp_path / "boot.png")])
+    assert edits.encode.encode()
+    edits.round_trips.measure()
+    encoding, measuring = studio.queue.pending
+    studio.remove_job(encoding.id)
+    studio.remove_job(measuring.id)
+    assert (edits.encode.state, edits.round_trips.busy) == ("stopped", False)
+    assert edits.encode.dismiss()
+    assert not edits.stop()
+    studio.undo()
+    studio.undo()
+    assert studio.queue.pending == (encoding, measuring)
+    assert (edits.encode.state, edits.round_trips.busy) == ("waiting", True)
+    with qtbot.waitSignal(edits.sessions.opened, timeout=PATIENCE):
+        engine.open_all()
+    assert edits.encode.state == ""
+    qtbot.waitUntil(lambda: not edits.round_trips.busy, timeout=PATIENCE)

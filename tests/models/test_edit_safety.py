@@ -142,6 +142,37 @@ def test_what_was_painted_is_there_when_the_tool_is_taken_up_again(
     assert paint.picture != painted
 
 
+@pytest.mark.parametrize("tool", ["mask", "paint"])
+def test_strokes_wait_at_their_edit_and_closing_knows_of_them(
+    qtbot: QtBot, studio: Studio, edits: Edits, tmp_path: Path, tool: str
+) -> None:
+    open_one(qtbot, edits, photo(tmp_path / "a.png"))
+    pending, root = edits.pending, edits.current
+    assert root is not None
+    other = EditNode("0123456789abcdef", root.id, "class", "Coat", dict(root.files))
+    edits.sessions.add(other)
+    pending.set_tool(tool)
+    layer = pending.layer
+    assert layer is not None
+    blank = layer.picture
+    layer.press(3, 3, (255,))
+    layer.release()
+    painted = layer.picture
+    edits.sessions.go_to(root.id)
+    assert not layer.can_undo
+    assert studio.would_lose_work
+    edits.sessions.go_to(other.id)
+    assert layer.picture == painted
+    assert edits.undo()
+    assert layer.picture == blank
+    assert not studio.would_lose_work
+    assert edits.redo()
+    pending.settle()
+    qtbot.waitUntil(lambda: pending.final, timeout=PATIENCE)
+    pending.keep()
+    assert not studio.would_lose_work
+
+
 # --- one encoding at a time
 
 

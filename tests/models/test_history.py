@@ -318,6 +318,43 @@ def test_results_keep_their_order_and_closing_waits_for_the_large_one(
     assert model.waiting == 0
 
 
+@pytest.mark.parametrize("size", [8, 160])  # encoded at once, and in another thread
+def test_what_can_not_be_encoded_holds_up_nothing(
+    model: HistoryModel, store: Store, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    def encode(making: Any, label_names: Any) -> Any:
+        if making.request.seed == 1:
+            raise MemoryError("no room for 3 GB")
+        return encode_result(making, label_names)
+
+    monkeypatch.setattr(keeper, "encode_result", encode)
+    said: list[str] = []
+    model.trouble.connect(said.append)
+    for seed in (1, 2):
+        model.add_result(make_result(1, size=size, channels=3, seed=seed))
+    model.close()
+    assert [record.seed for record in store.page()] == [2]
+    assert model.waiting == 0
+    (message,) = said
+    assert "no room for 3 GB" in message
+
+
+def test_saving_what_waits_waits_for_its_encoding(
+    model: HistoryModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def encode(making: Any, label_names: Any) -> Any:
+        gate.wait(20)
+        return encode_result(making, label_names)
+
+    monkeypatch.setattr(keeper, "encode_result", encode)
+    assert model.add_result(make_result(1, size=160, channels=3)) == []
+    threading.Timer(0.05, gate.set).start()
+    assert len(model.save_waiting()) == 1
+    assert (model.waiting, model.total) == (0, 1)
+
+
 def test_trouble_is_said_not_raised(model: HistoryModel, store: Store, tmp_path: Path) -> None:
     ids = model.add_result(make_result(2), LABEL_NAMES)
     said: list[str] = []
@@ -341,6 +378,8 @@ def test_a_drag_carries_files_for_the_desktop_and_ids_for_the_window(model: Hist
     ids = model.add_result(result, LABEL_NAMES)
     mime = model.mimeData([model.index(3), model.index(1)])
     assert json.loads(bytes(mime.data(RECORDS_MIME).data())) == [ids[1], ids[3]]
+    assert model._drag_folder is None  # nothing is written before a drop asks
+    assert mime.hasUrls()
     files = [Path(url.toLocalFile()) for url in mime.urls()]
     assert [(read_settings(file).request, read_settings(file).index) for file in files] == [
         (result.request, 1),

@@ -146,6 +146,13 @@ def test_an_import_that_waits_leaves_the_queue(qtbot: QtBot) -> None:
         assert studio.queue.pending_count == 1
         assert studio.library.cancel_import()
         assert (studio.queue.pending_count, studio.library.importing) == (0, None)
+        job = studio.library.import_files([Path("/x/one.pth")])
+        assert job is not None
+        studio.remove_job(job)  # in the panel of the queue
+        assert studio.library.importing is None
+        studio.undo()
+        assert studio.library.importing is not None
+        assert studio.library.importing.files == (Path("/x/one.pth"),)
 
 
 def test_no_file_at_all_is_said(studio: Studio) -> None:

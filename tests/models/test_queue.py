@@ -232,3 +232,21 @@ def test_cancel_all(qtbot: QtBot, start: Start) -> None:
     engine.gate.wait_reached()
     assert [job.request.seed for job in queue.cancel_all()] == [2, 3]
     assert states(queue) == [(1, "running")]
+
+
+def test_taking_away_and_putting_back_a_job_that_waits_is_told(qtbot: QtBot, start: Start) -> None:
+    engine = FakeEngine(gated=True)
+    queue = start(engine)
+    told: list[tuple[str, int]] = []
+    queue.job_removed.connect(lambda job: told.append(("removed", job.id)))
+    queue.job_restored.connect(lambda job: told.append(("restored", job.id)))
+    running, waiting = queue.add(request(1)), queue.add(request(2))
+    engine.gate.wait_reached()
+    removed = queue.remove(waiting)
+    assert removed is not None
+    queue.restore(removed)
+    queue.cancel_all()
+    engine.open_all()
+    until_idle(qtbot, queue)
+    queue.remove(running)  # it has ended: only its row goes
+    assert told == [("removed", waiting), ("restored", waiting), ("removed", waiting)]

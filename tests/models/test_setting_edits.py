@@ -86,7 +86,7 @@ def test_stars_are_taken_back_where_they_were_given(studio: Studio) -> None:
     studio.star_records(ids, True)  # one has its star already
 
     def starred() -> list[bool]:
-        return [studio.history.is_starred(id) for id in ids]
+        return [id in studio.history.starred(ids) for id in ids]
 
     assert starred() == [True, True, True]
     assert studio.undo().words == "2 pictures starred."  # type: ignore[union-attr]

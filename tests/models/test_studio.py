@@ -17,7 +17,8 @@ from app.models.studio import Studio
 from app.store import Store
 from engine.errors import BadCheckpoint, OutOfMemory
 from engine.images import read_settings
-from engine.messages import Control, Event, GenerateRequest, WarmUp
+from engine.messages import Control, Event, GenerateRequest, PngImage, WarmUp
+from engine.messages.encode import EncodeRequest, Photo
 from tests.fake_engine import FakeEngine, Gate, fake_catalogue, fake_result
 
 Open = Callable[..., tuple[Studio, FakeEngine, list[tuple[str, str, Callable[[], object] | None]]]]
@@ -235,6 +236,66 @@ def test_for_ever_draws_random_classes_anew(qtbot: QtBot, opened: Open) -> None:
     qtbot.waitUntil(lambda: studio.queue.running is None)
     assert not studio.queue.forever
     assert studio.history.total >= 16
+
+
+def rounds(engine: FakeEngine, events: int) -> None:
+    """Let so many events of jobs pass, and come to the next one."""
+    for _ in range(events):
+        engine.gate.wait_reached()
+        engine.open()
+    engine.gate.wait_reached()
+
+
+def test_for_ever_goes_by_the_settings_as_a_batch_ends(qtbot: QtBot, opened: Open) -> None:
+    studio, engine, _ = opened(FakeEngine(gated=True))
+    studio.settings.set_values({"pick": (3,), "count": 2, "steps": 1, "seed": 7})
+    studio.generate_forever(True)
+    engine.gate.wait_reached()
+    studio.settings.set_values({"pick": (7,), "count": 4, "steps": 2})
+    engine.open()
+    rounds(engine, 2)  # Loading, a step and the result of the first
+    assert [(r.labels, r.steps) for r in engine.requests] == [((3, 3), 1), ((7,) * 4, 2)]
+    assert engine.requests[1].seed != 7  # though the settings hold one fast
+    studio.settings.pick = ()  # no request can be made of that: it goes on with the last one
+    engine.open()
+    rounds(engine, 3)
+    assert [(r.labels, r.steps) for r in engine.requests[2:]] == [((7,) * 4, 2)]
+    assert engine.requests[2].seed != engine.requests[1].seed
+    studio.stop()
+
+
+def test_for_ever_begins_behind_the_job_of_another_room(qtbot: QtBot, opened: Open) -> None:
+    gate = Gate()
+
+    def busy(_request: object, _control: Control) -> Iterator[Event | Exception]:
+        gate.pass_through()
+        yield BadCheckpoint("The weights are damaged.", field="model")
+
+    studio, engine, _ = opened(FakeEngine(gated=True, scripts={"encode": busy}))
+    photo = Photo(PngImage(b"\x89PNG\r\n\x1a\n"))
+    studio.submit(EncodeRequest(model="fashion32", photos=(photo,), labels=(None,)))
+    gate.wait_reached()
+    studio.settings.count = 3
+    studio.generate_forever(True)
+    assert [job.request.kind for job in studio.queue.pending] == ["generate"]
+    studio.generate_forever(False)
+    studio.generate_forever(True)
+    assert studio.queue.pending_count == 1  # it waits already
+    gate.open_all()
+    engine.gate.wait_reached()
+    assert engine.requests[0].count == 3
+    studio.stop()
+
+
+def test_for_ever_is_off_where_the_settings_turn_out_wrong(qtbot: QtBot, opened: Open) -> None:
+    studio, _, _ = opened(start=False)
+    studio.settings.pick = ()
+    studio.generate_forever(True)
+    assert studio.queue.forever
+    studio.start()
+    qtbot.waitUntil(lambda: studio.catalogue is not None)
+    assert "pick" in studio.settings.errors
+    assert not studio.queue.forever
 
 
 def test_looking_at_the_history_is_not_disturbed_by_a_job(qtbot: QtBot, opened: Open) -> None:
@@ -524,7 +585,7 @@ def test_waiting_jobs_are_kept_while_the_program_runs(qtbot: QtBot, opened: Open
 
     def kept() -> list[int]:
         studio.session.flush()
-        return [request.seed for request in studio.session.requests()]
+        return [request.seed for request, _ in studio.session.requests()]
 
     qtbot.waitUntil(lambda: kept() == [2, 3])  # without the one that runs: it may be what ends the program
     studio.queue.move(2, 1)

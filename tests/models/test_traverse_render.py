@@ -111,6 +111,12 @@ def test_one_that_waits_is_taken_back(
     render.stop()
     assert render.state == "none"
     assert studio.queue.pending_count == 0
+    render.start()
+    studio.remove_job(studio.queue.pending[0].id)  # in the panel of the queue
+    assert (render.state, render.busy) == ("none", False)
+    studio.undo()
+    assert render.state == "waiting"
+    render.stop()
     engine.render_gate.open_all()
     qtbot.waitUntil(lambda: studio.queue.running is None, timeout=PATIENCE_MS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -232,6 +233,34 @@ def test_for_ever_goes_on_with_the_switch_on(studio: Studio, qtbot: QtBot, engin
     studio.generate_forever(False)
     qtbot.waitUntil(lambda: studio.queue.running is None, timeout=PATIENCE_MS)
     assert len(engine.requests) >= 3
+
+
+def test_what_waits_is_made_large_at_the_next_start_if_it_was_to_be(qtbot: QtBot, tmp_path: Path) -> None:
+    engine = Upsampler()
+    engine.gate = Gate()
+    path = tmp_path / "history.sqlite"
+    studio = Studio(Store(path), lambda: engine)
+    with qtbot.waitSignal(studio.host.engine_ready, timeout=PATIENCE_MS):
+        studio.start()
+    studio.settings.set_values({"model": "fashion32", "count": 2})
+    for seed, large in ((1, True), (10, True), (20, False)):
+        studio.upsampling.set_auto(large)
+        studio.settings.seed = seed
+        studio.generate()
+    studio.remove_job(studio.queue.pending[0].id)
+    studio.undo()  # it is still to be made large
+    engine.gate.wait_reached()
+    studio.host.cancel(studio.queue.jobs[0].id)
+    threading.Timer(0.05, engine.open_all).start()
+    assert studio.shutdown(PATIENCE_MS)
+
+    again = Upsampler()
+    with studio_with(qtbot, again, Store(path)) as studio:
+        qtbot.waitUntil(
+            lambda: studio.queue.running is None and not studio.queue.pending, timeout=PATIENCE_MS
+        )
+        assert [request.seed for request in again.requests] == [1, 10, 20]
+        assert [request.seeds[0] for request in asked(again)] == [1, 10]
 
 
 def test_wrong_settings_are_refused_and_good_ones_kept(qtbot: QtBot, tmp_path: Path) -> None:

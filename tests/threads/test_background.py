@@ -10,7 +10,9 @@ import pytest
 
 from app.background import background_pool, give_way, share_the_interpreter
 
-linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads are as nice as their process")
+linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="threads are as nice as their process"
+)
 
 
 def niceness() -> int:

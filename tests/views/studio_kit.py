@@ -22,10 +22,10 @@ PATIENCE_MS = 20_000
 
 
 @contextmanager
-def studio_with(qtbot: QtBot, engine: FakeEngine) -> Iterator[Studio]:
+def studio_with(qtbot: QtBot, engine: FakeEngine, store: Store | None = None) -> Iterator[Studio]:
     """A started studio; it is shut down, and the engine released, afterwards."""
     theme.current().install("dark")
-    studio = Studio(Store(None), lambda: engine)
+    studio = Studio(store or Store(None), lambda: engine)
     try:
         with qtbot.waitSignal(studio.host.engine_ready, timeout=PATIENCE_MS):
             studio.start()

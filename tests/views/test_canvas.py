@@ -471,8 +471,13 @@ def test_keys_star_and_delete_the_selected_picture(qtbot: QtBot, panel: CanvasPa
     with qtbot.waitSignal(studio.notice) as notice:
         qtbot.keyClick(panel.grid, Qt.Key.Key_Delete)
     assert [studio.history.record_at(row).seed for row in range(2)] == [60, 62]
+    for key in (Qt.Key.Key_Period, Qt.Key.Key_Delete):  # the canvas still shows it
+        with qtbot.waitSignal(studio.notice) as refused:
+            qtbot.keyClick(panel.grid, key)
+        assert "in the trash" in refused.args[0]
     notice.args[2]()
     assert studio.history.total == 3
+    assert not studio.history.record_at(1).starred
 
 
 def test_everything_has_a_name(panel: CanvasPanel) -> None:

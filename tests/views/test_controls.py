@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.views.control_panel import ControlPanel
 from app.views.main_window import MainWindow
-from engine.messages import Catalogue
+from engine.messages import Catalogue, GenerateRequest
 from tests.fake_engine import FakeEngine, fake_catalogue
 from tests.models.test_settings import paired
 from tests.views.studio_kit import show, studio_with
@@ -54,6 +54,20 @@ def test_wrong_steps_are_answered_beside_the_field(
     assert not controls.steps.error.isVisible()
     assert controls.generate.isEnabled()
     assert window.studio.settings.steps == 7
+
+
+def test_a_model_that_is_not_here_is_told_of_and_generates_nothing(
+    window: MainWindow, controls: ControlPanel
+) -> None:
+    window.studio.apply_settings(GenerateRequest("gone-model", seed=5, labels=(3,)))
+    assert controls.model.card._lines()[0][0] == "gone-model is not here"
+    assert controls.model.error.isVisible()
+    assert "import it in Models" in controls.model.error.text()
+    QTest.mouseClick(controls.generate, LEFT)
+    assert window.studio.queue.running is None
+    assert "gone-model" in controls.model.error.text()
+    window.studio.settings.model = "fashion32"
+    assert not controls.model.error.isVisible()
 
 
 def test_escape_restores_a_wrong_field_before_it_stops_anything(
@@ -319,3 +333,16 @@ def test_a_class_is_found_by_its_synonym(qtbot: QtBot, dressed: object) -> None:
         assert studio.settings.pick == (1,)
         assert picker.chips[0].text() == "streetcar"
         picker.popup.close()
+
+
+def test_for_ever_is_shown_as_it_is(window: MainWindow, controls: ControlPanel, qtbot: QtBot) -> None:
+    window.studio.settings.set_values({"model": "headless", "solver": "genie"})
+    qtbot.mouseClick(controls.forever, LEFT)
+    assert not window.studio.queue.forever
+    assert not controls.forever.isChecked()
+    window.studio.settings.solver = "ddim"
+    qtbot.mouseClick(controls.forever, LEFT)
+    assert window.studio.queue.forever
+    assert controls.forever.isChecked()
+    qtbot.mouseClick(controls.forever, LEFT)
+    assert not controls.forever.isChecked()

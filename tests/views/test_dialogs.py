@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from shiboken6 import isValid
 from app.models.studio import Studio
 from app.views.dialogs import DroppedSettingsDialog, ExportStepsDialog, SaveDialog
 from engine.images import read_settings
-from engine.messages import GenerateRequest
+from engine.messages import GenerateRequest, Pictures
 from tests.fake_engine import FakeEngine
 from tests.views.studio_kit import PATIENCE_MS, add_batch, finish, studio_with
 
@@ -77,6 +78,40 @@ def test_pictures_of_the_history(qtbot: QtBot, studio: Studio, tmp_path: Path) -
     dialog = SaveDialog.for_records(studio, ids[:2])
     save(qtbot, studio, dialog, tmp_path)
     assert sorted(read_settings(file).request.seed for file in tmp_path.iterdir()) == [300, 300]
+
+
+def test_pictures_of_the_history_are_read_where_they_are_written(
+    qtbot: QtBot, studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def damaged(_png: bytes) -> Pictures:
+        threads.append(threading.current_thread())
+        raise OSError("torn")
+
+    monkeypatch.setattr("app.models.saving.decode_png", damaged)
+    with qtbot.waitSignal(studio.writer.failed, timeout=PATIENCE_MS) as failed:
+        assert studio.save_records(add_batch(studio, 2), tmp_path)
+    assert "is damaged" in failed.args[0].message
+    (thread,) = threads
+    assert thread is not threading.main_thread()
+
+
+def test_what_is_saved_is_what_was_there_when_it_was_asked_for(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    pictures, steps = SaveDialog.for_canvas(studio), ExportStepsDialog(studio)
+    asked = studio.canvas.request
+    studio.canvas.clear()
+    finish(qtbot, studio, count=1, seed=5, pick=(2,), steps=6)  # a job that ends while they are open
+    pictures.which.buttons["all"].click()
+    save(qtbot, studio, pictures, tmp_path)
+    assert {file.name: read_settings(file).request for file in tmp_path.iterdir()} == {
+        f"fashion32-ankle-boot-{seed}.png": asked for seed in (70, 71, 72, 73)
+    }
+    save(qtbot, studio, steps, tmp_path)
+    with Image.open(tmp_path / "fashion32-ankle-boot-71-steps.gif") as film:
+        assert film.n_frames == 4  # type: ignore[attr-defined]
 
 
 def test_a_folder_that_cannot_be_is_said_beside_it(qtbot: QtBot, studio: Studio, tmp_path: Path) -> None:

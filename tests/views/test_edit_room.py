@@ -324,6 +324,25 @@ def test_a_mask_is_painted_and_ctrl_z_takes_the_stroke_back(
     assert "9 x 9" in page.problem.text()
 
 
+def test_closing_asks_before_strokes_are_lost(
+    qtbot: QtBot, window: MainWindow, room: EditRoom, tmp_path: Path
+) -> None:
+    encode(qtbot, window, photo(tmp_path / "a.png"))
+    use(qtbot, room, "mask")
+    canvas = room.stage.mask_canvas
+    drag(canvas, canvas.position_of(2, 2).toPoint(), canvas.position_of(6, 6).toPoint())
+    settle(qtbot, room)
+    window.close()
+    assert window.isVisible()
+    assert window.closing is not None
+    assert "painted" in window.closing.windowTitle()
+    qtbot.mouseClick(window.closing.stay, Qt.MouseButton.LeftButton)
+    assert window.isVisible()
+    window.close()
+    qtbot.mouseClick(window.closing.leave, Qt.MouseButton.LeftButton)
+    assert not window.isVisible()
+
+
 def test_variations_are_chosen_and_esc_leaves(
     qtbot: QtBot, window: MainWindow, room: EditRoom, tmp_path: Path
 ) -> None:

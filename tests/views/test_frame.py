@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from app.store import Store
+from app.store.records import StoreFull
 from app.views import attention, theme
 from app.views.main_window import MainWindow
 from app.views.palette import score
@@ -182,6 +183,26 @@ def test_problems_stay_and_at_most_three_messages_are_shown(window: MainWindow) 
     assert not window.notices.shown[-1].timer.isActive()
     assert window.notices.shown[0].timer.isActive()
     assert window.rect().contains(window.notices.geometry())
+
+
+def test_the_details_of_a_bug_can_be_copied_for_a_report(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def boom(_item: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("app.models.saving.write_image", boom)
+    with qtbot.waitSignal(window.studio.queue.job_finished):
+        window.studio.generate()
+    with qtbot.waitSignal(window.studio.writer.failed):
+        window.studio.save_images([0], tmp_path / "boot.png")
+    notice = window.notices.shown[-1]
+    assert "report it" in notice.text
+    assert notice.copy is not None
+    qtbot.mouseClick(notice.copy, LEFT)
+    assert "RuntimeError: boom" in QApplication.clipboard().text()
+    window.studio.notice.emit("It could not be read.", "bad", None)
+    assert window.notices.shown[-1].copy is None
 
 
 def test_rooms_nobody_has_entered_are_not_built(open_window: Callable[..., MainWindow], qtbot: QtBot) -> None:
@@ -364,6 +385,31 @@ def test_closing_asks_only_while_work_runs(open_window: Callable[..., MainWindow
     window.close()
     qtbot.mouseClick(window.closing.leave, LEFT)
     assert not window.isVisible()
+
+
+def test_closing_asks_while_a_result_is_in_memory_only(
+    open_window: Callable[..., MainWindow], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window()
+    history = window.studio.history
+
+    def full(*_arguments: object) -> list[int]:
+        raise StoreFull("Couldn't keep the result in the history: the disk is full.")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(window.studio.store, "add_encoded", full)
+        with qtbot.waitSignal(window.studio.queue.job_finished):
+            window.generate_room.controls.generate.click()
+        window.close()
+        assert window.isVisible()
+        assert window.closing is not None
+        words = " ".join(label.text() for label in window.closing.findChildren(QLabel))
+        assert "1 result is not in the history yet" in words
+        qtbot.mouseClick(window.closing.stay, LEFT)
+        assert (window.isVisible(), history.waiting) == (True, 1)
+    window.close()  # there is room again, so it is kept and nothing is asked
+    assert not window.isVisible()
+    assert (history.waiting, history.total) == (0, 16)
 
 
 def test_size_room_and_panels_come_back(open_window: Callable[..., MainWindow], tmp_path: Path) -> None:

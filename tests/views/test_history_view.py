@@ -13,9 +13,11 @@ from pytestqt.qtbot import QtBot
 from app.models.history import HistoryModel
 from app.models.studio import Studio
 from app.views.history_view import HistoryPanel
-from engine.images import read_settings
-from tests.fake_engine import FakeEngine
-from tests.views.studio_kit import add_batch, finish, pixels, show, studio_with
+from engine.images import encode_png, read_settings
+from engine.messages import PngImage
+from engine.messages.encode import EncodeRequest, Photo
+from tests.fake_engine import FakeEngine, fake_pictures
+from tests.views.studio_kit import PATIENCE_MS, add_batch, finish, pixels, show, studio_with
 
 
 @pytest.fixture
@@ -73,6 +75,19 @@ def test_delete_is_at_once_and_can_be_undone(qtbot: QtBot, panel: HistoryPanel, 
     undo()
     assert panel.count.text() == "7 pictures"
     assert [studio.history.record_at(row).seed for row in range(3)] == [200, 201, 202]
+
+
+def test_all_that_is_selected_is_all_of_the_history(
+    qtbot: QtBot, panel: HistoryPanel, studio: Studio
+) -> None:
+    add_batch(studio, 450)
+    qtbot.waitUntil(lambda: studio.history.total == 457, timeout=PATIENCE_MS)
+    studio.history.reload()
+    assert studio.history.rowCount() < 457
+    qtbot.keyClick(panel.list, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert len(panel.selected_ids()) == 457
+    qtbot.keyClick(panel.list, Qt.Key.Key_Delete)
+    assert studio.history.total == 0
 
 
 def test_full_stop_stars_and_the_filter_finds_it(qtbot: QtBot, panel: HistoryPanel, studio: Studio) -> None:
@@ -144,6 +159,47 @@ def test_menu_copies_the_seed(panel: HistoryPanel) -> None:
     assert QGuiApplication.clipboard().text() == "103"
     assert not actions["Compare with the canvas"].isEnabled()  # which is empty
     menu.deleteLater()
+
+
+def test_what_was_encoded_has_no_seed_and_goes_back_into_the_edit_room(
+    qtbot: QtBot, panel: HistoryPanel, studio: Studio
+) -> None:
+    picture = fake_pictures(1)
+    request = EncodeRequest("fashion32", photos=(Photo(PngImage(encode_png(picture))),), labels=(None,))
+    studio.history.add_pictures(request, picture)
+    select(panel, 0)
+    QGuiApplication.clipboard().setText("precious")
+    menu = panel.menu()
+    actions = {action.text().partition("\t")[0]: action for action in menu.actions()}
+    assert not actions["Copy the seed"].isEnabled()
+    assert not actions["Use the seed"].isEnabled()
+    panel.copy_seed()
+    assert QGuiApplication.clipboard().text() == "precious"
+    menu.deleteLater()
+    rooms: list[str] = []
+    studio.room_wanted.connect(rooms.append)
+    with qtbot.waitSignal(studio.edits.encode.cropping, timeout=PATIENCE_MS):
+        qtbot.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=center(panel, 0))
+        qtbot.mouseDClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=center(panel, 0))
+    assert rooms == ["edit"]
+
+
+def test_a_note_is_kept_when_its_picture_is_left_and_the_search_finds_it(
+    qtbot: QtBot, panel: HistoryPanel, studio: Studio
+) -> None:
+    select(panel, 1)
+    qtbot.keyClick(panel.list, Qt.Key.Key_I)
+    dialog = panel._details
+    assert dialog is not None
+    qtbot.keyClicks(dialog.note, "for grandmother")
+    select(panel, 2)
+    assert dialog.note.text() == ""
+    qtbot.keyClicks(dialog.note, "for aunt")
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert [studio.history.record_at(row).note for row in range(3)] == ["", "for grandmother", "for aunt"]
+    panel.search.setText("grandmother")
+    qtbot.keyClick(panel.search, Qt.Key.Key_Return)
+    assert [studio.history.record_at(row).seed for row in range(studio.history.rowCount())] == [201]
 
 
 def test_c_with_one_selected_compares_it_with_the_canvas(

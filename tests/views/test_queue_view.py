@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 
 from app.models.queue import JobState
+from app.models.settings import RANDOM_SEED
 from app.models.studio import Studio
 from app.views.queue_view import QueuePanel, _JobDelegate
 from tests.fake_engine import FakeEngine
@@ -107,6 +108,51 @@ def test_editing_brings_the_settings_and_puts_them_back(
     panel.edit.click()
     panel.cancel_edit.click()
     assert studio.editing is None
+
+
+@pytest.mark.parametrize("button", ["commit", "cancel_edit"])
+def test_a_person_s_own_settings_are_back_after_editing(
+    qtbot: QtBot, panel: QueuePanel, studio: Studio, button: str
+) -> None:
+    studio.settings.set_values({"seed": RANDOM_SEED, "steps": 25})
+    qtbot.waitUntil(lambda: studio.undo_list.can_undo)
+    mine = studio.settings.to_dict()
+    choose(panel, 1)
+    panel.edit.click()
+    assert (studio.settings.seed, studio.settings.steps) == (2, 10)
+    studio.settings.steps = 7
+    studio.settings.reset("steps")
+    studio.settings.count = 5
+    studio.apply_settings(studio.queue.pending[2].request)
+    getattr(panel, button).click()
+    assert studio.settings.to_dict() == mine
+    assert studio.queue.pending[0].request.seed == (4 if button == "commit" else 2)
+    change = studio.undo()  # nothing of the job's is to be undone in them
+    assert change is not None
+    assert change.words == "Settings changed."
+    assert (studio.settings.seed, studio.settings.steps) == (RANDOM_SEED, 10)
+    assert not studio.undo_list.can_undo
+
+
+def test_removing_the_job_that_is_edited_ends_that(panel: QueuePanel, studio: Studio) -> None:
+    studio.settings.steps = 25
+    choose(panel, 1)
+    panel.edit.click()
+    studio.queue.cancel_all()
+    assert studio.editing is None
+    assert studio.settings.steps == 25
+
+
+def test_closing_while_editing_keeps_a_person_s_own_settings(
+    panel: QueuePanel, studio: Studio, engine: FakeEngine
+) -> None:
+    studio.settings.seed = RANDOM_SEED
+    choose(panel, 1)
+    panel.edit.click()
+    assert studio.settings.seed == 2
+    engine.open_all()
+    assert studio.shutdown(PATIENCE_MS)
+    assert studio.settings.seed == RANDOM_SEED
 
 
 def test_stop_and_what_is_done(qtbot: QtBot, panel: QueuePanel, studio: Studio, engine: FakeEngine) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PIL import Image
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
@@ -18,6 +20,7 @@ from app.views.picture_images import to_image
 from app.views.upsample_dialog import UpsampleDialog
 from engine.images import save
 from engine.messages import Pictures, Upsampled
+from engine.upsample_requests import settings_of
 from tests.fake_engine import fake_pictures
 from tests.models.test_upsampling import LARGE, Upsampler, asked
 from tests.views.studio_kit import PATIENCE_MS, drag, finish
@@ -226,6 +229,45 @@ def test_what_is_no_picture_is_said(window: MainWindow, qtbot: QtBot, tmp_path: 
     window.upsample_file(tmp_path / "torn.png")
     qtbot.waitUntil(lambda: bool(window.notices.shown), timeout=PATIENCE_MS)
     assert "torn.png" in window.notices.shown[-1].text
+
+
+def test_a_dropped_picture_of_another_task_is_offered_where_it_has_the_size_for_it(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    finish(qtbot, window.studio, model="fashion32", count=1)
+    qtbot.mouseClick(opened(window, qtbot).accept_button, LEFT)
+    result = large(qtbot, window.studio)
+    file = tmp_path / "large.png"
+    with qtbot.waitSignal(window.studio.writer.written, timeout=PATIENCE_MS):
+        window.studio.save_images([0], file)
+    window.take_files([file], file)
+    assert window.file_upsampler is None
+    said = window.notices.shown[-1].text
+    assert "another task (Upsampled)" in said
+    assert "Edit room" in said
+    assert "Upsample a picture of your own" in said
+
+    small = tmp_path / "small.png"
+    save(small, result.sources, settings_of(result, 0))
+    window.take_files([small], small)
+    opener = window.file_upsampler
+    assert opener is not None
+    qtbot.waitUntil(lambda: opener.dialog is not None, timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".tiff"])
+def test_what_the_chooser_takes_can_be_dropped(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, suffix: str
+) -> None:
+    file = tmp_path / f"boot{suffix}"
+    Image.new("L", (8, 8), 60).save(file)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file))])
+    none = Qt.KeyboardModifier.NoModifier
+    window.dropEvent(QDropEvent(QPointF(600, 300), Qt.DropAction.CopyAction, data, LEFT, none))
+    opener = window.file_upsampler
+    assert opener is not None
+    qtbot.waitUntil(lambda: opener.dialog is not None, timeout=PATIENCE_MS)
 
 
 def test_without_an_upsampler_a_plain_picture_is_only_explained(open_window: Open, tmp_path: Path) -> None:

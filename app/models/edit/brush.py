@@ -91,6 +91,8 @@ class BrushLayer(QObject):
         self._brush = Brush()
         self._undo: list[Grey] = []
         self._redo: list[Grey] = []
+        self._place = ""
+        self._elsewhere: dict[str, tuple[Grey, list[Grey], list[Grey]]] = {}  # pixels, undo, redo by place
         self._base: Grey | None = None  # the pixels before the stroke that is being painted
         self._covered: NDArray[np.float64] = np.zeros((1, 1))
         self._colour: NDArray[np.float64] = np.zeros(1)
@@ -138,6 +140,11 @@ class BrushLayer(QObject):
         return bool(self._undo)
 
     @property
+    def unkept(self) -> bool:
+        """There are strokes, here or at another place, that nothing was made of yet."""
+        return self.touched or bool(self._elsewhere)
+
+    @property
     def can_undo(self) -> bool:
         return bool(self._undo)
 
@@ -150,12 +157,22 @@ class BrushLayer(QObject):
     def start(self, picture: Pictures) -> None:
         """Begin anew on this picture; what was painted before is gone."""
         shape = (picture.height, picture.width, picture.channels)
-        self._pixels = np.frombuffer(picture.data, np.uint8).reshape(shape).copy()
-        self._undo.clear()
-        self._redo.clear()
-        self._base = None
-        self.changed.emit()
-        self.undo_changed.emit()
+        self._show_strokes(np.frombuffer(picture.data, np.uint8).reshape(shape).copy(), [], [])
+
+    def go_to(self, place: str, picture: Pictures) -> None:
+        """Paint at another place: on this picture, or on what was painted there already."""
+        self.release()
+        if self.touched:
+            self._elsewhere[self._place] = (self._pixels, self._undo, self._redo)
+        self._place = place
+        if place in self._elsewhere:
+            self._show_strokes(*self._elsewhere.pop(place))
+        else:
+            self.start(picture)
+
+    def finish(self) -> None:
+        """Something was made of the strokes: who comes back begins anew."""
+        self._show_strokes(self._pixels, [], [])
 
     def press(self, x: float, y: float, colour: Sequence[int]) -> None:
         """Touch down: a stroke of this colour (one level a channel) begins."""
@@ -200,6 +217,12 @@ class BrushLayer(QObject):
         return self._swap(self._redo, self._undo)
 
     # --- inside
+
+    def _show_strokes(self, pixels: Grey, undo: list[Grey], redo: list[Grey]) -> None:
+        self._pixels, self._undo, self._redo = pixels, undo, redo
+        self._base = None
+        self.changed.emit()
+        self.undo_changed.emit()
 
     def _touch(self, x: float, y: float, start: tuple[float, float] | None = None) -> None:
         here = coverage((self.height, self.width), x, y, self._brush, start)

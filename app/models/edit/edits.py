@@ -206,7 +206,7 @@ class Edits(QObject):
             lambda _none: self.notice.emit(
                 f"Saved {path.name}: pictures, latents and requests of {name}.", "good", None
             ),
-            lambda failure: self.notice.emit(failure.message, "bad", None),
+            lambda failure: self.notice.emit(failure.message, "bad", failure),
         )
 
     def import_bundle(self, path: Path) -> None:
@@ -289,8 +289,7 @@ class Edits(QObject):
     @property
     def layer(self) -> BrushLayer | None:
         """What is being painted on, if anything is."""
-        layers: dict[str, BrushLayer] = {"mask": self.pending.mask, "paint": self.pending.paint}
-        return layers.get(self.pending.tool)
+        return self.pending.layer
 
     def close(self) -> None:
         """Before the store closes."""
@@ -364,6 +363,8 @@ class Edits(QObject):
     @Slot(object)
     def _on_kept(self, kept: tuple[EditNode, Edited, int]) -> None:
         """A kept edit is in the history, too."""
+        from engine.images import SavedSettings
+
         _node, outcome, index = kept
         info = self.settings.model_info
         self._studio.history.add_pictures(
@@ -375,6 +376,8 @@ class Edits(QObject):
             notices=outcome.notices,
             label_names=info.classes if info is not None else (),
             source=outcome,
+            # Rounding depends on what goes through the network together: the file names all variations.
+            saved=lambda _: SavedSettings(outcome.request, index, outcome.provenance),
         )
 
     @Slot()

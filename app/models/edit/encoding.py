@@ -86,6 +86,8 @@ class EncodeModel(QObject):
         self._label: int | None = None
         self._notes: tuple[str, ...] = ()
         self._exact = False
+        queue.job_removed.connect(self._on_removed)
+        queue.job_restored.connect(self._on_restored)
         queue.job_started.connect(self._on_started)
         queue.job_progress.connect(self._on_progress)
         queue.job_finished.connect(self._on_finished)
@@ -230,7 +232,6 @@ class EncodeModel(QObject):
             self._queue.stop_current()
         else:
             self._queue.remove(job.id)
-            self._end("stopped")
         return True
 
     def close(self) -> None:
@@ -315,6 +316,17 @@ class EncodeModel(QObject):
             opened.halves,
         )  # without a parent: a large picture goes with the last who looks at it
         self.cropping.emit(self._crop)
+
+    @Slot(object)
+    def _on_removed(self, job: Job) -> None:
+        if job.id == self._job:
+            self._end("stopped")
+
+    @Slot(object)
+    def _on_restored(self, job: Job) -> None:
+        if job.request is self._request and not self.busy:
+            self._job = job.id
+            self._set_state("waiting")
 
     @Slot(object)
     def _on_started(self, job: Job) -> None:

@@ -36,6 +36,8 @@ class JobWatch(QObject):
         self._id: int | None = None
         self._failure: Failure | None = None
         self._progress = 0.0
+        queue.job_removed.connect(self._on_removed)
+        queue.job_restored.connect(self._on_restored)
         queue.job_progress.connect(self._on_progress)
         queue.job_finished.connect(self._on_finished)
         queue.job_cancelled.connect(self._on_cancelled)
@@ -72,7 +74,6 @@ class JobWatch(QObject):
             self._queue.stop_current()
         else:
             self._queue.remove(job.id)
-            self._over()
         return True
 
     def take(self, outcome: Outcome) -> None:
@@ -82,6 +83,17 @@ class JobWatch(QObject):
     def _over(self) -> None:
         self._request = None
         self.changed.emit()
+
+    @Slot(object)
+    def _on_removed(self, job: Job) -> None:
+        if job.request is self._request:
+            self._over()
+
+    @Slot(object)
+    def _on_restored(self, job: Job) -> None:
+        if job.id == self._id and not self.busy:
+            self._request = job.request
+            self.changed.emit()
 
     @Slot(object, object)
     def _on_progress(self, job: Job, event: Progress | Loading | Notice) -> None:

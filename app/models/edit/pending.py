@@ -76,7 +76,6 @@ class PendingEdit(QObject):
         # (request, what was asked, whether it is final), the newest last: to know an answer by.
         self._sent: deque[tuple[EditRequest, Asked, bool]] = deque(maxlen=64)
         self._keep_then = False
-        self._painted_on = ""  # the edit whose picture the paint is on
         self._loading: float | None = None
         self._answered: deque[float] = deque(maxlen=64)
         host.live_progress.connect(self._on_progress)
@@ -104,6 +103,17 @@ class PendingEdit(QObject):
     @property
     def exact(self) -> bool:
         return self._exact
+
+    @property
+    def layer(self) -> BrushLayer | None:
+        """What is being painted on, if anything is."""
+        layers: dict[str, BrushLayer] = {"mask": self.mask, "paint": self.paint}
+        return layers.get(self._tool)
+
+    @property
+    def unkept(self) -> bool:
+        """There are strokes of a brush that are in no edit yet."""
+        return self.mask.unkept or self.paint.unkept
 
     # --- what came of it
 
@@ -282,15 +292,14 @@ class PendingEdit(QObject):
         self._node = self._sessions.current
         self._problem, self._loading = None, None
         picture = self._sessions.picture(self._node) if self._node is not None else None
-        if picture is not None and self._tool == "mask":
-            blank = bytes(picture.width * picture.height)
-            if (self.mask.width, self.mask.height) != (picture.width, picture.height):
-                self.mask.start(Pictures(1, picture.width, picture.height, 1, blank))
+        if picture is not None and self._node is not None and self._tool == "mask":
+            mask = self.mask.picture  # goes along to an edit that has none of its own
+            if (mask.width, mask.height) != (picture.width, picture.height):
+                blank = bytes(picture.width * picture.height)
+                mask = Pictures(1, picture.width, picture.height, 1, blank)
+            self.mask.go_to(self._node.id, mask)
         if picture is not None and self._node is not None and self._tool == "paint":
-            # Who leaves and comes back finds what was painted.
-            if self._painted_on != self._node.id or not self.paint.touched:
-                self.paint.start(picture)
-            self._painted_on = self._node.id
+            self.paint.go_to(self._node.id, picture)
         if self._tool in ("class", "mask") and self._node is not None:
             label = self._node.facts.get("label")
             if self._tool == "mask" or self._asked.to in (None, label):
@@ -374,7 +383,8 @@ class PendingEdit(QObject):
             self._fail(Failure.from_exception(error))
             return
         self._keep_then = False
-        self._painted_on = ""
+        if (layer := self.layer) is not None:
+            layer.finish()
         self._host.live_stop(STRIP_LANE)
         self._tool = ""
         self._begin()

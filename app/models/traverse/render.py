@@ -87,6 +87,8 @@ class RenderModel(QObject):
         self._left_over = False
         host.preview_arrived.connect(self._on_preview)
         queue.job_added.connect(self._on_added)
+        queue.job_restored.connect(self._on_added)
+        queue.job_removed.connect(self._on_removed)
         queue.job_started.connect(self._on_started)
         queue.job_progress.connect(self._on_progress)
         queue.job_finished.connect(self._on_finished)
@@ -212,8 +214,6 @@ class RenderModel(QObject):
             self._queue.stop_current()
         elif not job.ended:
             self._queue.remove(job.id)
-            self._job = None
-            self._set_state("none")
 
     def dismiss(self) -> None:
         """Speak no more of the last render; what was kept of it stays where it is."""
@@ -274,6 +274,12 @@ class RenderModel(QObject):
             self._job = job.id
             self._request = job.request
             self._set_state("waiting")
+
+    @Slot(object)
+    def _on_removed(self, job: Job) -> None:
+        if job.id == self._job:
+            self._job = None
+            self._set_state("none")
 
     @Slot(object)
     def _on_started(self, job: Job) -> None:
