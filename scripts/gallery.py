@@ -19,7 +19,7 @@ CHOSEN: dict[str, tuple[tuple[str, int], ...]] = {
         ("Ankle boot", 20), ("Sneaker", 18), ("Dress", 24), ("Bag", 49), ("Coat", 35), ("Pullover", 23),
     ),
     "emoji64": (
-        ("Face", 13), ("Heart", 1), ("Plant", 2), ("Vehicle", 2), ("Place", 4), ("Animal", 10),
+        ("Face", 3), ("Heart", 2), ("Plant", 8), ("Vehicle", 2), ("Place", 10), ("Food", 4),
     ),
 }  # fmt: skip
 GUIDANCE = {"fashion32": "1", "emoji64": "3"}

@@ -57,7 +57,10 @@ def mixed_derivative(h: Tensor, gamma: float | Tensor, fade: float = math.inf) -
 
 @dataclass(frozen=True)
 class CompactHeadConfig:
-    """The shape of a `CompactHead`; the first four repeat those of its network."""
+    """The shape of a `CompactHead`; the first four repeat those of its network.
+
+    `kernel` is how wide it looks at the features, `image` whether it looks at x_t and eps at all.
+    """
 
     channels: int = 1
     patch: int = 2
@@ -66,47 +69,42 @@ class CompactHeadConfig:
     width: int = 32
     fade: float = 4.0
     kernel: int = 3
+    image: bool = True
 
 
 class CompactHead(nn.Module):
     """A head for `CompactUNet` that works on the folded image, where its features live.
 
-    Next to a network this small every pass over an image counts: features and image are
-    convolved apart and added, which spares putting them side by side.
+    Next to a network this small every pass over an image counts. Only the look at the features
+    is wide, if anything is: a position is a square of p x p pixels already. Image and features
+    are convolved apart and added, which spares putting them side by side. Where a position has
+    many features for few pixels, the image tells the head little that they do not (`image` off).
 
     `width` should not be far below the 3C p^2 numbers that are put out at every position: with a
-    fourth of that, next to nothing was learnt. Where that makes it large, a `kernel` of 1 is
-    enough, a position being a square of p x p pixels already.
+    fourth of that, next to nothing was learnt.
     """
 
     def __init__(self, config: CompactHeadConfig) -> None:
         super().__init__()
         c = self.config = config
         self.fade = c.fade
-        folded = c.channels * c.patch**2
-        side, margin = c.kernel, c.kernel // 2
-        self.conv_features = nn.Conv2d(c.features, c.width, side, padding=margin)
-        self.conv_image = nn.Conv2d(2 * folded, c.width, side, padding=margin, bias=False)
+        self.conv_features = nn.Conv2d(c.features, c.width, c.kernel, padding=c.kernel // 2)
+        # From square to square of pixels: what a 1x1 convolution of the folded image would be.
+        self.conv_image = (
+            nn.Conv2d(2 * c.channels, c.width, c.patch, stride=c.patch, bias=False) if c.image else None
+        )
         self.modulate = nn.Linear(c.embedding, 2 * c.width)
-        self.conv_out = nn.Conv2d(c.width, 3 * folded, side, padding=margin)
+        self.conv_out = nn.Conv2d(c.width, 3 * c.channels * c.patch**2, 1)
         with torch.no_grad():
             self.modulate.bias[: c.width].fill_(1.0)  # scales begin around one, shifts around zero
             self.conv_out.weight.zero_()
         nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
 
     def forward(self, x_t: Tensor, eps: Tensor, features: Tensor, embedding: Tensor) -> Tensor:
-        patch = self.config.patch
-        images = torch.cat([x_t, eps], dim=1)
-        if self.config.kernel == 1:
-            # Of folded pixels it is a convolution that strides from square to square.
-            weight = self.conv_image.weight.reshape(-1, images.shape[1], patch, patch)
-            image = F.conv2d(images, weight, stride=patch)
-        else:
-            folded = F.pixel_unshuffle(images, patch)
-            if features.is_contiguous(memory_format=torch.channels_last):
-                folded = folded.contiguous(memory_format=torch.channels_last)
-            image = self.conv_image(folded)
+        h = self.conv_features(features)
+        if self.conv_image is not None:
+            h = h + self.conv_image(torch.cat([x_t, eps], dim=1))
         scale, shift = self.modulate(embedding)[:, :, None, None].chunk(2, dim=1)
-        h = torch.addcmul(shift, self.conv_features(features) + image, scale)
+        h = F.silu(torch.addcmul(shift, h, scale))
         # Unfold each of h1, h2, h3 on its own: (B, 3C p^2, H/p, W/p) -> (B, 3C, H, W).
-        return F.pixel_shuffle(self.conv_out(F.silu(h)), patch)
+        return F.pixel_shuffle(self.conv_out(h), self.config.patch)

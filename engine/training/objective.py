@@ -58,11 +58,11 @@ def make_network(recipe: Recipe) -> CompactUNet | CompactUpsampler:
 
 def head_config(recipe: Recipe) -> CompactHeadConfig | CompactUpsamplerHeadConfig:
     """The head that fits the recipe's network."""
-    n = recipe.network
-    make = CompactHeadConfig if isinstance(n, CompactConfig) else CompactUpsamplerHeadConfig
-    return make(
-        n.channels, n.patch, n.widths[0], n.embedding, recipe.head_width, recipe.head_fade, recipe.head_kernel
-    )
+    n, look = recipe.network, (recipe.head_width, recipe.head_fade, recipe.head_kernel)
+    shape = (n.channels, n.patch, n.widths[0], n.embedding)
+    if isinstance(n, CompactConfig):
+        return CompactHeadConfig(*shape, *look, recipe.head_image)
+    return CompactUpsamplerHeadConfig(*shape, *look)
 
 
 def make_head(recipe: Recipe) -> CompactHead | CompactUpsamplerHead:

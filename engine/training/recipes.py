@@ -57,6 +57,7 @@ class Recipe:
     head_width: int = 32
     head_fade: float = 4.0
     head_kernel: int = 3
+    head_image: bool = True  # whether it looks at x_t and eps beside the features; an upsampler's does
     head_targets: int = 24_576
     head_steps: int = 6000
     head_batch: int = 64
@@ -79,10 +80,12 @@ FASHION32 = Recipe(
         image_size=32, channels=1, classes=10, patch=2, widths=(64, 128), blocks=1,
         attention=(False, True), embedding=256,
     ),
-    steps=11_500,
-    restarts=(6000,),
+    steps=16_000,
+    restarts=(6000, 11_500),
     batch=128,
     learning_rate=1e-3,
+    head_image=False,
+    head_steps=12_000,
 )  # fmt: skip
 
 EMOJI64 = Recipe(
@@ -102,7 +105,8 @@ EMOJI64 = Recipe(
         image_size=64, channels=3, classes=15, patch=4, widths=(128, 192), blocks=1,
         attention=(False, True), embedding=256,
     ),
-    steps=14_000,
+    steps=26_000,
+    restarts=(14_000,),
     batch=32,
     learning_rate=1e-3,
     noise_centre=0.0,

@@ -163,17 +163,16 @@ def write_random(folder: Path, name: str) -> None:
     """A model of the shape of the bundled one, before there is one."""
     from engine.checkpoints.card import Card, Part
     from engine.checkpoints.native import config_of, save_model
-    from engine.networks.head import CompactHeadConfig
+    from engine.training.objective import head_config
     from engine.training.recipes import FASHION32
     from tests.engine.tiny_model import tiny_states
 
     c = FASHION32.network
-    head = CompactHeadConfig(c.channels, c.patch, c.widths[0], c.embedding, FASHION32.head_width)
     card = Card(
         name=name, title="Random", summary="", image_size=c.image_size, channels=c.channels,
         classes=tuple(f"class {i}" for i in range(c.classes)), null_label=True,
         network=Part("compact", config_of(c), "network.safetensors"),
-        head=Part("compact", config_of(head), "head.safetensors"),
+        head=Part("compact", config_of(head_config(FASHION32)), "head.safetensors"),
         data={"name": "", "licence": "", "note": ""},
     )  # fmt: skip
     save_model(folder / name, card, *tiny_states(card))

@@ -88,6 +88,8 @@ DAMAGES = [
     ('weights = "head.safetensors"', 'weights = "../head.safetensors"', "head.weights", "same folder"),
     ("features = 16", "features = 32", "head.features", "16, as in [network]"),
     ("beta_min = 0.1", "beta_min = inf", "schedule.beta_min", "a number"),
+    ("beta_min = 0.1", "beta_min = nan", "schedule.beta_min", "a number"),
+    ("beta_min = 0.1", f"beta_min = {10**400}", "schedule.beta_min", "a number"),
     ("[schedule]", "[plan]", "schedule", "no table [schedule]"),
     ('licence = "MIT"', "licence = 3", "data.licence", "a text"),
 ]
@@ -145,6 +147,23 @@ def test_the_library_lists_what_is_there(tmp_path: Path) -> None:
     assert catalogue.model("tiny") is tiny
     with pytest.raises(UnknownName, match="Did you mean 'plain'"):
         catalogue.model("plane")
+
+
+def test_a_folder_that_cannot_be_entered_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("closed", "tiny"):
+        write_tiny_model(tmp_path, name)
+    real = Path.is_file
+
+    def is_file(self: Path) -> bool:
+        if self.parent.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return real(self)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    for folders in ([tmp_path], [tmp_path / "closed", tmp_path]):
+        assert [model.name for model in read_catalogue(folders).models] == ["tiny"]
 
 
 @pytest.mark.parametrize("how", ["missing", "empty"])

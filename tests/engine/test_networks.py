@@ -118,7 +118,22 @@ def test_a_head_that_strides_over_squares_is_one_on_the_folded_image() -> None:
     torch.nn.init.normal_(head.conv_out.weight)
     x, eps, features, emb = (torch.randn(2, *shape) for shape in ((3, 8, 8), (3, 8, 8), (8, 2, 2), (8,)))
     scale, shift = head.modulate(emb)[:, :, None, None].chunk(2, dim=1)
-    folded = F.pixel_unshuffle(torch.cat([x, eps], dim=1), 4)
-    h = shift + scale * (head.conv_features(features) + head.conv_image(folded))
+    assert head.conv_image is not None
+    folded = F.conv2d(
+        F.pixel_unshuffle(torch.cat([x, eps], dim=1), 4), head.conv_image.weight.reshape(12, -1, 1, 1)
+    )
+    h = shift + scale * (head.conv_features(features) + folded)
     expected = F.pixel_shuffle(head.conv_out(F.silu(h)), 4)
     torch.testing.assert_close(head(x, eps, features, emb), expected)
+
+
+def test_a_head_without_an_eye_for_the_image_sees_features_and_level_alone() -> None:
+    torch.manual_seed(0)
+    head = CompactHead(CompactHeadConfig(features=8, embedding=8, width=12, image=False))
+    torch.nn.init.normal_(head.conv_out.weight)
+    x, eps, features, emb = (torch.randn(2, *shape) for shape in ((1, 4, 4), (1, 4, 4), (8, 2, 2), (8,)))
+    said = head(x, eps, features, emb)
+    assert said.shape == (2, 3, 4, 4)
+    assert torch.equal(head(eps, x, features, emb), said)
+    assert not torch.allclose(head(x, eps, features, 2 * emb), said)
+    assert not torch.allclose(head(x, eps, 2 * features, emb), said)
