@@ -47,7 +47,7 @@ def is_model_file(path: Path) -> bool:
 def unusable_words(path: Path) -> str:
     """What is said of a dropped file that nothing here can use."""
     return (
-        f"{path.name} is neither a picture (PNG, JPEG or WebP), a walk, a video nor a model file "
+        f"{path.name} is neither a picture (PNG, JPEG, WebP, BMP or TIFF), a walk, a video nor a model file "
         f"({', '.join(MODEL_SUFFIXES)})."
     )
 

@@ -402,7 +402,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = _say) -> Recor
     cells = Cells(options.out / "quality-cells.json", weights, options.resume)
     bench = Bench(
         source, cells, real, sampler.classes,
-        batch=options.batch, workers=workers, subset=options.exact_samples,
+        batch=options.batch, workers=workers, subset=max(2, options.exact_samples),  # a spread takes two
     )  # fmt: skip
     common = Setting(
         "ddim", 1, options.samples, options.spacing or spacing, options.afs, options.denoise, options.t_end,

@@ -439,7 +439,7 @@ class EncodeModel(QObject):
         if taken.shown:
             self._fail(failure)
         else:
-            self.notice.emit(failure.message, "bad", None)
+            self.notice.emit(failure.message, "bad", failure)
 
     def _fail(self, failure: Failure) -> None:
         self._failure = failure

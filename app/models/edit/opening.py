@@ -52,14 +52,16 @@ def pictures_in(paths: Sequence[Path]) -> list[Path]:
             )
             if not inside and len(paths) == 1:
                 raise BadImage(
-                    f"There is no picture in {path}. Choose a folder with PNG, JPEG or WebP files.",
+                    f"There is no picture in {path}. Choose a folder with PNG, JPEG, WebP, BMP, GIF or TIFF files.",
                     field="images",
                 )
             found += inside
         else:
             found.append(path)
     if not found:
-        raise BadImage("There is no picture among these. Choose PNG, JPEG or WebP files.", field="images")
+        raise BadImage(
+            "There is no picture among these. Choose PNG, JPEG, WebP, BMP, GIF or TIFF files.", field="images"
+        )
     if len(found) > _MOST:
         raise BadImage(f"These are {len(found):,} pictures; up to {_MOST:,} go at once.", field="images")
     return found

@@ -357,7 +357,7 @@ class TraverseModel(QObject):
 
     @Slot(object)
     def _on_film_failed(self, failure: Failure) -> None:
-        self.notice.emit(failure.message, "bad", None)
+        self.notice.emit(failure.message, "bad", failure)
 
     def _load(self, walk: Walk, path: Path) -> None:
         """Put a walk from a file on the track; the one that was there is kept."""

@@ -113,7 +113,7 @@ class LatentSaver(QObject):
     def _on_failed(self, lane: str, failure: Failure) -> None:
         batch = self._batches.pop(lane, None)
         if batch is not None:
-            self.notice.emit(failure.message, "bad", None)
+            self.notice.emit(failure.message, "bad", failure)
             self._end(batch, lane)
 
     def _end(self, batch: _Batch, lane: str) -> None:
