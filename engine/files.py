@@ -12,9 +12,14 @@ from pathlib import Path
 
 from engine.errors import UnusableFolder
 
-__all__ = ["surely", "write_atomically"]
+__all__ = ["cut_name", "surely", "write_atomically"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def cut_name(name: str) -> str:
+    """The start of a name, short enough to begin that of a file: 100 bytes, of the 255 there may be."""
+    return name.encode(errors="surrogateescape")[:100].decode(errors="ignore")
 
 
 def surely(question: Callable[[], bool]) -> bool:

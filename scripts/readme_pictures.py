@@ -1,4 +1,4 @@
-"""Takes the pictures for README.md of the real window with the bundled model.
+"""Makes the pictures for README.md: the real window with the bundled model, and a walk in colour.
 
     python -m scripts.readme_pictures [FOLDER]
 
@@ -24,7 +24,16 @@ def main(folder: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="genie-pictures-") as home:
         os.environ["GENIE_HOME"] = home
         _take(folder)
-    return 0
+        return _walk(folder / "walk.webp")
+
+
+def _walk(path: Path) -> int:
+    from engine.cli import main as genie
+
+    return genie([
+        "traverse", "--random", "5", "--model", "emoji64", "--classes", "Face,Heart,Plant,Vehicle,Place",
+        "--seconds", "1.5", "--fps", "9", "--upsample", "--fresh", "--out", str(path),
+    ])  # fmt: skip
 
 
 def _take(folder: Path) -> None:

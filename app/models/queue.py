@@ -281,8 +281,6 @@ class QueueModel(QAbstractListModel):
         self.job_finished.emit(job, result)
         if isinstance(job.request, GenerateRequest):
             self._last = job.request
-        if self._forever and self._last is not None and not self.pending and self._host.accepting:
-            self.add(self.renew(self._last))
         self._next()
 
     @Slot(int, object)
@@ -291,7 +289,7 @@ class QueueModel(QAbstractListModel):
         job = self._end(job_id, JobState.CANCELLED, images=_images(result), message=words)
         if job is None:
             return
-        self.set_forever(False)
+        self._end_forever(job)
         self.job_cancelled.emit(job, result)
         self._next()
 
@@ -300,11 +298,18 @@ class QueueModel(QAbstractListModel):
         job = self._end(job_id, JobState.FAILED, failure=failure, message=failure.message)
         if job is None:
             return
-        self.set_forever(False)  # it would only fail again, for ever
+        self._end_forever(job)
         self.job_failed.emit(job, failure)
         self._next()
 
+    def _end_forever(self, job: Job) -> None:
+        """What failed would only fail again, for ever; what was stopped was meant to end."""
+        if job.request.kind in ("generate", "upsample"):  # other rooms have nothing to do with it
+            self.set_forever(False)
+
     def _next(self) -> None:
+        if self._forever and self._last is not None and not self.pending and self._host.accepting:
+            self.add(self.renew(self._last))
         self._feed()
         if self.running is None and not self.pending:
             self.idle.emit()

@@ -322,10 +322,10 @@ class Studio(QObject):
     def stop(self) -> None:
         """Interrupt the running job within one network evaluation; one that still waits is cancelled."""
         self._wanted.clear()
+        self.queue.set_forever(False)
         if self.queue.running is not None:
             self.queue.stop_current()
             return
-        self.queue.set_forever(False)
         if not self.canvas.busy:
             return
         waiting = self.queue.job(self.live.job or 0)

@@ -8,17 +8,12 @@ from engine.cli.command import nearest, shorten
 from engine.errors import BadRequest, UnknownName
 from engine.messages import ModelInfo, choose_labels
 
-__all__ = ["class_name", "cut", "pick_classes", "pick_labels", "slug"]
+__all__ = ["class_name", "pick_classes", "pick_labels", "slug"]
 
 
 def slug(text: str) -> str:
     """ "Ankle boot" -> "ankle-boot": fit for a file name, and forgiving to compare with."""
     return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-") or "x"
-
-
-def cut(name: str) -> str:
-    """The start of a name, short enough to begin that of a file: 100 bytes, of the 255 there may be."""
-    return name.encode(errors="surrogateescape")[:100].decode(errors="ignore")
 
 
 def class_name(model: ModelInfo, label: int | None) -> str | None:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.cli.classes import cut, slug
+from engine.cli.classes import slug
 from engine.errors import EngineError
+from engine.files import cut_name
 from engine.images import SavedSettings, read_settings, save
 from engine.messages import Request, Upsampled, UpsampleRequest
 from engine.upsample_requests import settings_of
@@ -31,7 +32,7 @@ def save_large(
         for index in range(count) if only is None else range(only, min(only + 1, count)):
             settings = settings_of(outcome, index)
             how = f"{slug(request.model)}_{request.solver}-{request.steps}_seed-{request.seeds[index]:08d}"
-            path = _free(folder, f"{cut(stems[index])}_{how}", kind, settings)
+            path = _free(folder, f"{cut_name(stems[index])}_{how}", kind, settings)
             save(path, outcome.pictures.one(index), settings)
             files.append(
                 {"path": str(path), "seed": request.seeds[index], "aug_seed": request.aug_seeds[index]}

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.cli.classes import cut, pick_classes
+from engine.cli.classes import pick_classes
 from engine.cli.command import Namespace, number, whole
 from engine.errors import BadRequest, UnknownName
-from engine.files import write_atomically
+from engine.files import cut_name, write_atomically
 from engine.messages import DEVICES, MAX_STEPS, PRECISIONS, SPACINGS, Label, ModelInfo, Pictures
 from engine.messages.encode import RESAMPLINGS, Photo
 from engine.messages.images import FileImage
@@ -143,7 +143,7 @@ def one_class(text: str | None, model: ModelInfo, option: str) -> Label:
 
 def free_stem(folder: Path, name: str, taken: set[str], suffixes: tuple[str, ...]) -> str:
     """`name`, or with a number behind, such that no file of these suffixes is replaced by another's."""
-    name = cut(name)
+    name = cut_name(name)
     stem, count = name, 1
     while stem in taken or any((folder / f"{stem}{suffix}").exists() for suffix in suffixes):
         count += 1

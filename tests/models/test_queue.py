@@ -13,7 +13,7 @@ from app.engine_host import EngineHost
 from app.failure import Failure
 from app.models.queue import ENDED_KEPT, Job, QueueModel
 from engine.errors import BadCheckpoint
-from engine.messages import Control, Event, GenerateRequest, Result
+from engine.messages import Control, Event, GenerateRequest, ImportRequest, Request, Result
 from tests.fake_engine import FakeEngine, fake_result
 
 Start = Callable[[FakeEngine], QueueModel]
@@ -209,6 +209,25 @@ def test_a_failure_ends_for_ever_and_the_next_job_runs(qtbot: QtBot, start: Star
     assert states(queue) == [(2, "finished"), (1, "failed")]
     assert queue.jobs[1].failure == failures[0]
     assert not queue.forever
+
+
+def test_what_fails_in_another_room_does_not_end_for_ever(qtbot: QtBot, start: Start) -> None:
+    def script(asked: Request, control: Control) -> Iterator[Event | Exception]:
+        if not isinstance(asked, GenerateRequest):
+            yield BadCheckpoint("It is cut short.", field="file")
+        else:
+            yield fake_result(asked)
+
+    engine = FakeEngine(script=script)  # type: ignore[arg-type]
+    queue = start(engine)
+    queue.set_forever(True)
+    queue.add(request(1))
+    queue.add(ImportRequest(("a.pth",)))
+    qtbot.waitUntil(lambda: len(engine.seen) > 3)
+    assert [seen.request.kind for seen in engine.seen[:3]] == ["generate", "import", "generate"]
+    assert queue.forever
+    queue.set_forever(False)
+    until_idle(qtbot, queue)
 
 
 def test_ended_jobs_are_a_short_history_until_cleared(qtbot: QtBot, start: Start) -> None:
