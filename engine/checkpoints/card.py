@@ -173,9 +173,8 @@ NETWORK_FIELDS: dict[str, dict[str, _Rule]] = {
         "patch": _whole(1, 64),
         "widths": _list_of("a list of 1 to 8 multiples of 4", lambda v: _WIDTH.ok(v) and v % 4 == 0, 1, 8),
         "blocks": _whole(1, 16),
-        "attention": _list_of("a list of true and false, one a width", _BOOLEAN.ok, 1, 8),
+        "middle": _whole(1, 16),
         "embedding": _WIDTH,
-        "dropout": _number(0.0, 1.0),
     },
     "compact-upsampler": {
         "image_size": _SIZE,
@@ -345,6 +344,8 @@ def _check_network(table: _Table, network: Part, model: Mapping[str, Any]) -> No
         raise table.complain(
             "patch" if "patch" in config else "image_size", f"an image size that {smallest} divides"
         )
+    if network.kind == "compact" and config["widths"][-1] % max(1, config["widths"][-1] // 32):
+        raise table.complain("widths", "a last one that 32 divides, or below 64,")
     if network.kind.startswith("adm"):
         # The middle attends as well, at the last width.
         attends = (*config["attention"], True)

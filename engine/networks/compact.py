@@ -1,8 +1,12 @@
 """The studio's own network: a compact class-conditional U-Net made for CPUs.
 
-The image is folded 2x2 into channels (`pixel_unshuffle`), so that no convolution runs at
-full resolution: on two cores that is what lets a latent be dragged by hand. Forward-mode
-differentiation goes through every operation, which the exact derivative needs.
+The image is folded p x p into channels, so that nothing runs at full resolution: on two cores
+that is what lets a latent be dragged by hand. Inside, channels come last (B, H, W, C): there a
+3x3 convolution in bf16 is twice as fast as in torch's usual order, normalisation over channels
+runs along memory, and every change of resolution is a matrix product. Weights of the
+convolutions are matrices (out, 9 in), which is what orthogonalised training wants
+(`engine.training.optimiser`). Forward-mode differentiation goes through every operation, which
+the exact derivative needs.
 """
 
 from __future__ import annotations
@@ -14,18 +18,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.networks.attention import attend
 from engine.networks.labels import embed_labels
 
-__all__ = ["CompactConfig", "CompactUNet"]
+__all__ = ["CompactConfig", "CompactUNet", "LogGammaEmbedding"]
 
 
 @dataclass(frozen=True)
 class CompactConfig:
     """Everything that decides the shape of a `CompactUNet`.
 
-    `widths` holds one channel count a resolution, beginning at `image_size / patch`;
-    `attention` says at which of them self-attention follows each block.
+    `widths` holds one channel count a resolution, beginning at `image_size / patch` and halved
+    from each to the next; at each but the last are `blocks` residual blocks on the way down and
+    as many on the way up, at the last `middle`, each followed by self-attention.
     """
 
     image_size: int = 32
@@ -34,27 +38,8 @@ class CompactConfig:
     patch: int = 2
     widths: tuple[int, ...] = (64, 128)
     blocks: int = 2
-    attention: tuple[bool, ...] = (False, True)
+    middle: int = 2
     embedding: int = 256
-    dropout: float = 0.0
-
-
-class PlanarGroupNorm(nn.GroupNorm):
-    """Group norm that, in low precision, is computed in the usual memory order.
-
-    Convolutions are fastest in channels_last, but there torch's group norm in bf16 takes
-    sixteen times as long on a CPU (1.7 ms against 0.1 for 16x64x16x16; going there and back
-    costs 0.2). The result comes in the order of x.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.dtype == torch.float32 or x.is_contiguous():
-            return super().forward(x)
-        return super().forward(x.contiguous()).contiguous(memory_format=torch.channels_last)
-
-
-def _norm(channels: int) -> nn.GroupNorm:
-    return PlanarGroupNorm(min(16, channels // 4), channels, eps=1e-5)
 
 
 class LogGammaEmbedding(nn.Module):
@@ -77,26 +62,56 @@ class LogGammaEmbedding(nn.Module):
         return hidden
 
 
+class Convolution(nn.Module):
+    """A 3x3 convolution (B, H, W, in) -> (B, H, W, out); its weight is (out, 9 in), row by row."""
+
+    def __init__(self, channels_in: int, channels: int, *, zero: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, 9 * channels_in))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        if not zero:
+            nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Conv2d
+
+    def forward(self, x: Tensor) -> Tensor:
+        # A view in the order that torch calls channels_last: nothing is moved.
+        weight = self.weight.view(len(self.weight), 3, 3, -1).permute(0, 3, 1, 2)
+        out: Tensor = F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias, padding=1).permute(0, 2, 3, 1)
+        return out
+
+
+def _norm(x: Tensor) -> Tensor:
+    """Mean 0 and variance 1 over the channels of each position (B, H, W, C)."""
+    return F.layer_norm(x, x.shape[-1:])
+
+
+def _fold(x: Tensor, size: int) -> Tensor:
+    """(B, H, W, C) -> (B, H / size, W / size, size^2 C): squares into channels."""
+    b, h, w, c = x.shape
+    squares = x.reshape(b, h // size, size, w // size, size, c).transpose(2, 3)
+    return squares.reshape(b, h // size, w // size, size * size * c)
+
+
+def _unfold(x: Tensor, size: int) -> Tensor:
+    """(B, H, W, size^2 C) -> (B, size H, size W, C), what `_fold` undoes."""
+    b, h, w, c = x.shape
+    squares = x.reshape(b, h, w, size, size, c // size**2).transpose(2, 3)
+    return squares.reshape(b, h * size, w * size, c // size**2)
+
+
 class ResidualBlock(nn.Module):
     """Two normalised 3x3 convolutions; the embedding scales and shifts between them."""
 
-    def __init__(self, channels_in: int, channels: int, embedding: int, dropout: float) -> None:
+    def __init__(self, channels: int, embedding: int) -> None:
         super().__init__()
-        self.norm_1 = _norm(channels_in)
-        self.conv_1 = nn.Conv2d(channels_in, channels, 3, padding=1)
+        self.conv_1 = Convolution(channels, channels)
         self.modulate = nn.Linear(embedding, 2 * channels)
-        self.norm_2 = _norm(channels)
-        self.dropout = nn.Dropout(dropout)
-        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.skip = nn.Conv2d(channels_in, channels, 1) if channels_in != channels else nn.Identity()
-        nn.init.zeros_(self.conv_2.weight)
+        self.conv_2 = Convolution(channels, channels, zero=True)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        h = self.conv_1(F.silu(self.norm_1(x)))
-        scale, shift = self.modulate(emb)[:, :, None, None].chunk(2, dim=1)
-        h = torch.addcmul(shift, self.norm_2(h), 1 + scale)
-        h = self.conv_2(self.dropout(F.silu(h)))
-        out: Tensor = self.skip(x) + h
+        scale, shift = self.modulate(emb)[:, None, None].chunk(2, dim=-1)
+        h = self.conv_1(F.silu(_norm(x)))
+        h = torch.addcmul(shift, _norm(h), 1 + scale)
+        out: Tensor = x + self.conv_2(F.silu(h))
         return out
 
 
@@ -106,30 +121,20 @@ class AttentionBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.heads = max(1, channels // 32)
-        self.norm = _norm(channels)
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = nn.Conv2d(channels, channels, 1)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = nn.Linear(channels, channels)
         nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        b, c, height, width = x.shape
-        qkv = self.qkv(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, height * width)
-        q, k, v = qkv.transpose(3, 4).unbind(1)  # each (B, heads, positions, channels a head)
-        h = attend(q, k, v).transpose(2, 3).reshape(b, c, height, width)
-        out: Tensor = x + self.out(h)
-        return out
-
-
-class Stage(nn.Module):
-    """A residual block and, where asked, attention."""
-
-    def __init__(self, channels_in: int, channels: int, attention: bool, c: CompactConfig) -> None:
-        super().__init__()
-        self.block = ResidualBlock(channels_in, channels, c.embedding, c.dropout)
-        self.attention = AttentionBlock(channels) if attention else nn.Identity()
-
-    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        out: Tensor = self.attention(self.block(x, emb))
+        b, height, width, c = x.shape
+        qkv = self.qkv(_norm(x)).reshape(b, height * width, 3, self.heads, c // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, positions, channels a head)
+        # Spelled out: for as few positions as there are here the fused kernels take twice as
+        # long to train on a CPU, and they have no forward-mode derivative.
+        weights = (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(dim=-1)
+        mixed = (weights @ v).transpose(1, 2).reshape(x.shape)
+        out: Tensor = x + self.out(mixed)
         return out
 
 
@@ -146,49 +151,42 @@ class CompactUNet(nn.Module):
         super().__init__()
         c = self.config = config
         folded = c.channels * c.patch**2
+
+        def blocks(width: int) -> nn.ModuleList:
+            return nn.ModuleList(ResidualBlock(width, c.embedding) for _ in range(c.blocks))
+
+        *upper, lowest = c.widths
+        finer = list(zip(upper, c.widths[1:], strict=True))
         self.embed_noise = LogGammaEmbedding(c.embedding)
         self.embed_label = nn.Embedding(c.classes + 1, c.embedding)
-        self.stem = nn.Conv2d(folded, c.widths[0], 3, padding=1)
-
-        levels = list(zip(c.widths, c.attention, strict=True))
-        self.down = nn.ModuleList()
-        skips = [c.widths[0]]
-        width = c.widths[0]
-        for level, (channels, attention) in enumerate(levels):
-            if level:
-                self.down.append(nn.Conv2d(width, channels, 3, stride=2, padding=1))
-                width = channels
-                skips.append(width)
-            for _ in range(c.blocks):
-                self.down.append(Stage(width, channels, attention, c))
-                width = channels
-                skips.append(width)
-        self.middle = Stage(width, width, True, c)
-        self.up = nn.ModuleList()
-        for level, (channels, attention) in reversed(list(enumerate(levels))):
-            for _ in range(c.blocks + 1):
-                self.up.append(Stage(width + skips.pop(), channels, attention, c))
-                width = channels
-            if level:
-                self.up.append(nn.Conv2d(width, c.widths[level - 1], 3, padding=1))
-                width = c.widths[level - 1]
-        self.norm_out = _norm(width)
-        self.conv_out = nn.Conv2d(width, folded, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
+        self.stem = nn.Linear(folded, c.widths[0])
+        self.before = nn.ModuleList(blocks(width) for width in upper)
+        self.down = nn.ModuleList(nn.Linear(4 * fine, coarse) for fine, coarse in finer)
+        self.middle = nn.ModuleList(ResidualBlock(lowest, c.embedding) for _ in range(c.middle))
+        self.attention = nn.ModuleList(AttentionBlock(lowest) for _ in range(c.middle))
+        self.up = nn.ModuleList(nn.Linear(coarse, 4 * fine) for fine, coarse in finer)
+        # Each block on the way up begins with what its counterpart on the way down ended with.
+        self.merge = nn.ModuleList(
+            nn.ModuleList(nn.Linear(2 * width, width) for _ in range(c.blocks)) for width in upper
+        )
+        self.after = nn.ModuleList(blocks(width) for width in upper)
+        self.conv_out = Convolution(c.widths[0], folded, zero=True)
 
     def forward(self, x: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         emb = F.silu(self.embed_noise(log_gamma) + embed_labels(self.embed_label, label))
-        h = self.stem(F.pixel_unshuffle(x, self.config.patch))
-        skips = [h]
-        for layer in self.down:
-            h = layer(h, emb) if isinstance(layer, Stage) else layer(h)
-            skips.append(h)
-        h = self.middle(h, emb)
-        for layer in self.up:
-            if isinstance(layer, Stage):
-                h = layer(torch.cat([h, skips.pop()], dim=1), emb)
-            else:
-                h = layer(F.interpolate(h, scale_factor=2.0, mode="nearest"))
-        features = F.silu(self.norm_out(h))
-        return F.pixel_shuffle(self.conv_out(features), self.config.patch), features, emb
+        h = self.stem(_fold(x.permute(0, 2, 3, 1), self.config.patch))
+        skips = []
+        for blocks, down in zip(self.before, self.down, strict=True):
+            for block in blocks:  # type: ignore[attr-defined]
+                h = block(h, emb)
+                skips.append(h)
+            h = down(_fold(h, 2))
+        for block, attention in zip(self.middle, self.attention, strict=True):
+            h = attention(block(h, emb))
+        for blocks, merges, up in reversed(list(zip(self.after, self.merge, self.up, strict=True))):
+            h = _unfold(up(h), 2)
+            for block, merge in zip(blocks, merges, strict=True):  # type: ignore[call-overload]
+                h = block(merge(torch.cat([h, skips.pop()], dim=-1)), emb)
+        features = F.silu(_norm(h))
+        out = _unfold(self.conv_out(features), self.config.patch)
+        return out.permute(0, 3, 1, 2), features.permute(0, 3, 1, 2), emb

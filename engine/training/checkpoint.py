@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from engine.errors import BadCheckpoint, BadRequest, EngineError, MissingData
 from engine.files import surely, write_atomically
+from engine.training.optimiser import Optimiser
 
 __all__ = ["Training", "read_checkpoint"]
 
@@ -54,7 +55,7 @@ class Training:
         self,
         path: Path,
         module: nn.Module,
-        optimiser: torch.optim.Optimizer,
+        optimiser: Optimiser,
         *,
         names: tuple[str, str],
         identity: str,

@@ -23,6 +23,7 @@ from engine.schedule import VPSchedule, expand
 from engine.training.checkpoint import Training
 from engine.training.examples import Examples
 from engine.training.objective import draw_view, make_network
+from engine.training.optimiser import Optimiser, network_optimiser
 from engine.training.recipes import Recipe
 from engine.training.samples import write_loss, write_sheet
 
@@ -114,10 +115,15 @@ def train_network(
     schedule = VPSchedule()
     torch.manual_seed(seed)
     network = make_network(recipe).to(device).train()
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99),
-        weight_decay=recipe.weight_decay, fused=True,
-    )  # fmt: skip
+    if recipe.muon:
+        optimiser = network_optimiser(network, recipe.learning_rate, recipe.weight_decay)
+    else:
+        optimiser = Optimiser(
+            torch.optim.AdamW(
+                network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99),
+                weight_decay=recipe.weight_decay, fused=True,
+            )
+        )  # fmt: skip
     training = Training(
         folder / "checkpoint.pt", network, optimiser,
         names=("recipe", "network"), identity=_recipe_identity(recipe),

@@ -36,6 +36,7 @@ from engine.training.checkpoint import Training
 from engine.training.diffusion import TrainingStep, draw_log_gamma, step_generator
 from engine.training.examples import Examples
 from engine.training.objective import bind_head, draw_view, make_head
+from engine.training.optimiser import Optimiser
 from engine.training.recipes import Recipe
 
 __all__ = ["distil_head", "make_targets"]
@@ -69,7 +70,7 @@ def make_targets(
         target = exact_derivative(denoiser, x_t, here.eps, level)
     made = {
         "x_t": x_t, "eps": here.eps, "target": target, "gamma": gamma,
-        "features": here.features.bfloat16(), "embedding": here.embedding.bfloat16(),
+        "features": here.features.bfloat16().contiguous(), "embedding": here.embedding.bfloat16(),
     }  # fmt: skip
     return made if view.condition is None else made | {"condition": view.condition.bfloat16()}
 
@@ -137,8 +138,10 @@ def distil_head(
 
     torch.manual_seed(seed)
     head = make_head(recipe).to(device).train()
-    optimiser = torch.optim.AdamW(
-        head.parameters(), lr=recipe.head_learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
+    optimiser = Optimiser(
+        torch.optim.AdamW(
+            head.parameters(), lr=recipe.head_learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
+        )
     )
     training = Training(
         folder / "head.pt", head, optimiser,

@@ -41,14 +41,15 @@ class Recipe:
     steps: int
     batch: int
     learning_rate: float
-    warmup: int = 300
+    muon: bool = True  # else AdamW throughout
+    warmup: int = 100
     decay: float = 0.4
     restarts: tuple[int, ...] = ()
     label_dropout: float = 0.1
     ema: float = 0.999
     noise_centre: float = -0.5
     noise_scale: float = 1.0
-    weight_decay: float = 0.0
+    weight_decay: float = 0.1
     spacing: str = "quadratic"
     guidance: float = 0.0  # for the card, as are the next three
     aug_level: float = 0.1
@@ -77,13 +78,11 @@ FASHION32 = Recipe(
     ),
     examples="fashion",
     network=CompactConfig(
-        image_size=32, channels=1, classes=10, patch=2, widths=(64, 128), blocks=1,
-        attention=(False, True), embedding=256,
+        image_size=32, channels=1, classes=10, patch=2, widths=(128, 192), blocks=2, middle=2, embedding=256,
     ),
-    steps=16_000,
-    restarts=(6000, 11_500),
-    batch=128,
-    learning_rate=1e-3,
+    steps=9_000,
+    batch=64,
+    learning_rate=2e-3,
     head_image=False,
     head_steps=12_000,
 )  # fmt: skip
@@ -102,13 +101,11 @@ EMOJI64 = Recipe(
     ),
     examples="emoji64",
     network=CompactConfig(
-        image_size=64, channels=3, classes=15, patch=4, widths=(128, 192), blocks=1,
-        attention=(False, True), embedding=256,
+        image_size=64, channels=3, classes=15, patch=4, widths=(192, 224), blocks=3, middle=2, embedding=256,
     ),
-    steps=26_000,
-    restarts=(14_000,),
+    steps=8_000,
     batch=32,
-    learning_rate=1e-3,
+    learning_rate=2e-3,
     noise_centre=0.0,
     guidance=3.0,
     background=(255, 255, 255),
@@ -136,6 +133,9 @@ EMOJI256_UP = Recipe(
     restarts=(14_000,),
     batch=16,
     learning_rate=6e-4,
+    muon=False,
+    warmup=300,
+    weight_decay=0.0,
     label_dropout=0.0,
     aug_level=0.02,
     consistent=True,

@@ -41,7 +41,7 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
 
     network = CompactConfig(
         image_size=32, channels=1, classes=10, patch=4, widths=(16, 16), blocks=1,
-        attention=(False, False), embedding=16,
+        middle=1, embedding=16,
     )  # fmt: skip
     small = dataclasses.replace(
         recipes.FASHION32, name="small", title="Small", network=network, batch=4, head_targets=1

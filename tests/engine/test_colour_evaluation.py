@@ -230,7 +230,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_bench_of_the_base_and_its_card(quick: None, tmp_path: Path) -> None:
     network = CompactConfig(
         image_size=16, channels=3, classes=len(CLASSES), patch=4, widths=(8, 8), blocks=1,
-        attention=(False, False), embedding=16,
+        middle=1, embedding=16,
     )  # fmt: skip
     recipe = replace(
         EMOJI64, network=network, batch=2, steps=2, head_targets=1, head_steps=1, head_batch=1, head_width=4
@@ -282,7 +282,7 @@ def test_the_sheets(quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert sheet.size == (6 * 34, 2 * 34)
     network = CompactConfig(
         image_size=16, channels=3, classes=len(CLASSES), patch=4, widths=(8, 8), blocks=1,
-        attention=(False, False), embedding=16,
+        middle=1, embedding=16,
     )  # fmt: skip
     recipe = replace(
         EMOJI64, network=network, batch=2, steps=1, head_targets=1, head_steps=1, head_batch=1, head_width=4

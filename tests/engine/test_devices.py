@@ -110,9 +110,10 @@ def test_parameters_are_rounded_and_buffers_are_not() -> None:
     network = CompactUNet(CompactConfig(**card.network.config))
     network.load_state_dict(tiny_states(card)[0])
     frequencies = network.embed_noise.frequencies.clone()
-    Placement(torch.device("cpu"), "bf16").place(network)
+    convolution = torch.nn.Conv2d(4, 4, 3)
+    Placement(torch.device("cpu"), "bf16").place(torch.nn.ModuleList([network, convolution]))
     assert {p.dtype for p in network.parameters()} == {torch.bfloat16}
-    assert network.stem.weight.is_contiguous(memory_format=torch.channels_last)
+    assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(network.embed_noise.frequencies, frequencies)
 
 

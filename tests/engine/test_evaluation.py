@@ -292,7 +292,7 @@ def test_score_counts_agreement() -> None:
 
 def _sampler() -> Sampler:
     torch.manual_seed(0)
-    config = CompactConfig(image_size=8, classes=3, widths=(8,), blocks=1, attention=(False,), embedding=16)
+    config = CompactConfig(image_size=8, classes=3, widths=(8,), middle=1, embedding=16)
     network = CompactUNet(config)
     head = CompactHead(CompactHeadConfig(features=8, embedding=16, width=8))
     for parameter in [*network.parameters(), *head.parameters()]:

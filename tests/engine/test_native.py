@@ -98,8 +98,8 @@ def test_other_networks_name_the_first_keys_that_differ(tmp_path: Path) -> None:
     renamed = {("Stem.weight" if k == "stem.weight" else k): v for k, v in weights.items()}
     store(folder, renamed)
     assert "missing stem.weight; unknown Stem.weight" in problem(folder)
-    store(folder, {**weights, "stem.weight": torch.zeros(16, 4, 5, 5)})
-    assert "stem.weight [16, 4, 5, 5] instead of [16, 4, 3, 3]" in problem(folder)
+    store(folder, {**weights, "stem.weight": torch.zeros(16, 5)})
+    assert "stem.weight [16, 5] instead of [16, 4]" in problem(folder)
     store(folder, {**weights, "stem.bias": torch.zeros(16, dtype=torch.int32)})
     assert "stem.bias (torch.int32)" in problem(folder)
     store(folder, {**weights, "stem.bias": torch.full((16,), torch.nan)})

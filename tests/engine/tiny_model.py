@@ -30,7 +30,7 @@ def tiny_card(
     """The card of such a model; its checksums are filled in on saving."""
     network = CompactConfig(
         image_size=image_size, channels=channels, classes=len(classes), patch=2, widths=(16, 16), blocks=1,
-        attention=(False, True), embedding=16,
+        middle=1, embedding=16,
     )  # fmt: skip
     part = CompactHeadConfig(channels=channels, patch=2, features=16, embedding=16, width=8)
     return Card(
