@@ -156,8 +156,9 @@ class EngineHost(QObject):
         self._lanes.stop(lane)
 
     def refresh_catalogue(self) -> None:
-        """Read again what there is to choose from; `catalogue_ready` follows."""
+        """Read again what there is to choose from; `catalogue_ready` follows, also while a job runs."""
         if not self._closing:
+            self._worker.catalogue_wanted.set()
             self._refresh.emit()
 
     def shutdown(self, timeout_ms: int = 30_000) -> bool:

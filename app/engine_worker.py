@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Event as ThreadEvent
 from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -97,6 +98,7 @@ class EngineWorker(QObject):
         self._factory = factory
         self._mailbox = mailbox
         self._lanes = lanes
+        self.catalogue_wanted = ThreadEvent()  # set by the window's thread: read it again soon
         self._engine: EngineLike | None = None
         self._broken: Failure | None = None  # why there is no engine
 
@@ -117,6 +119,10 @@ class EngineWorker(QObject):
 
     @Slot()
     def read_catalogue(self) -> None:
+        """Read again what can be chosen, if that is still wanted."""
+        if not self.catalogue_wanted.is_set():
+            return
+        self.catalogue_wanted.clear()  # first: what changes while it is read is read once more
         try:
             if self._engine is not None:
                 self.catalogue_ready.emit(self._engine.catalogue())
@@ -160,6 +166,7 @@ class EngineWorker(QObject):
                 else:
                     reporter.report(event)
                 self.serve_lanes()  # so that a drag is answered while a long job runs
+                self.read_catalogue()  # and a model removed meanwhile is on offer no longer
         finally:
             # Generators free their tensors now, not when somebody collects garbage.
             close = getattr(events, "close", None)

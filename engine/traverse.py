@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from engine.errors import UnusableFolder
+from engine.errors import BadRequest, UnusableFolder
 from engine.files import surely
 from engine.journal import Journal, unfinished_folder
 from engine.messages import (
@@ -143,6 +143,8 @@ def _place(request: TraverseRequest) -> Path:
     if surely(out.exists) and out.is_dir() != folder:
         kind, other = ("file", "folder") if folder else ("folder", "file")
         raise UnusableFolder(f"{out} is a {kind}. Choose another name for the {other}.", field="out")
+    if not request.replace and not surely(unfinished_folder(out).is_dir):
+        _refuse_to_replace(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         allowed = os.access(out.parent, os.W_OK)
@@ -156,6 +158,12 @@ def _place(request: TraverseRequest) -> Path:
             f"{out.parent} can't be written to. Choose a folder you may write to.", field="out"
         )
     return out
+
+
+def _refuse_to_replace(out: Path) -> None:
+    """A `BadRequest` if a video, or a picture of one, is there."""
+    if any(out.glob("frame_*.png")) if surely(out.is_dir) else surely(out.exists):
+        raise BadRequest(f"{out} is there already.", field="replace")
 
 
 # --- beginning, or going on -----------------------------------------------------------------------
@@ -181,6 +189,14 @@ def _same_pace(asked: Walk, begun: Walk) -> bool:
     return not asked.constant_pace or not asked.pace or asked.pace == begun.pace
 
 
+def _begun(journal: Journal, identity: str, asked: Walk) -> Walk | None:
+    """The walk with the pace it was begun with, if the journal is of this very render."""
+    if journal.settings.get("identity") != identity:
+        return None
+    begun = walk_from_plain(journal.settings["walk"])
+    return begun if _same_pace(asked, begun) else None
+
+
 def _content(path: str) -> str:
     return file_sha256(Path(path))
 
@@ -191,15 +207,23 @@ def _journal(render: _Render) -> Generator[Event, None, Journal | None]:
     folder = unfinished_folder(render.out)
     identity = _identity(render)
     place = f"{painter.placement.title} with torch {torch.__version__}, {torch.get_num_threads()} threads"
-    journal = None if request.fresh else Journal.resume(folder)
-    if journal is not None:
-        same = journal.settings.get("identity") == identity
-        begun = walk_from_plain(journal.settings["walk"]) if same else request.walk
-        if not (same and _same_pace(request.walk, begun)):
+    journal = Journal.resume(folder)
+    begun = None if journal is None else _begun(journal, identity, request.walk)
+    if begun is None and not request.replace:
+        if journal is not None:
             journal.close()
-            journal = None
+            if journal.count and not request.fresh:
+                raise BadRequest(
+                    f"{folder} holds {journal.count:,} frames of another render, which was stopped.",
+                    field="replace",
+                )
+        _refuse_to_replace(render.out)
+    if journal is not None and (begun is None or request.fresh):
+        journal.close()
+        journal = None
+        if not request.fresh:
             yield render.notice(f"{folder.name} held the frames of another render; this one begins anew.")
-    if journal is not None:
+    if journal is not None and begun is not None:
         settings = journal.settings
         # The pace as it was measured then; the latents where they are now.
         render.walk = dataclasses.replace(request.walk, pace=begun.pace)

@@ -32,7 +32,7 @@ def _walk(path: Path) -> int:
 
     return genie([
         "traverse", "--random", "5", "--model", "emoji64", "--classes", "Face,Heart,Plant,Vehicle,Place",
-        "--seconds", "1.5", "--fps", "9", "--upsample", "--fresh", "--out", str(path),
+        "--seconds", "1.5", "--fps", "9", "--upsample", "--fresh", "--replace", "--out", str(path),
     ])  # fmt: skip
 
 

@@ -37,20 +37,20 @@ class Doings(QObject):
         self.setting_edits.absorb()
 
     def undo(self) -> Change | None:
-        """Take back what was done last and say so; None if there is nothing."""
+        """Take back what was done last and say so, unless it failed; None if there is nothing."""
         self.setting_edits.settle()
         change = self.undo_list.undo()
         self.setting_edits.absorb()
-        if change is not None:
+        if change is not None and not change.failed:
             self.notice.emit(f"Undone: {_inside(change.words)}", "info", None)
         return change
 
     def redo(self) -> Change | None:
-        """Do again what was taken back last and say so; None if there is nothing."""
+        """Do again what was taken back last and say so, unless it failed; None if there is nothing."""
         self.setting_edits.settle()
         change = self.undo_list.redo()
         self.setting_edits.absorb()
-        if change is not None:
+        if change is not None and not change.failed:
             self.notice.emit(f"Done again: {_inside(change.words)}", "info", change)
         return change
 

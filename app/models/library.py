@@ -6,16 +6,21 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.engine_host import EngineHost
 from app.failure import Failure
+from app.models.doings import Doings
 from app.models.queue import Job, QueueModel
+from app.models.settings import GenerateSettings
+from engine.checkpoints.card import CARD
 from engine.checkpoints.library import user_folder
 from engine.checkpoints.storage import Removed, empty_trash, remove, removed_models, restore
 from engine.errors import EngineError
 from engine.messages import (
+    Catalogue,
     Imported,
     ImportRequest,
     Loading,
@@ -27,6 +32,7 @@ from engine.messages import (
 )
 
 __all__ = [
+    "CARD",
     "MODEL_SUFFIXES",
     "ImportState",
     "LibraryModel",
@@ -40,8 +46,8 @@ _LONGEST_HEADER = 50_000_000  # bytes; that of the largest model here has 0.2 mi
 
 
 def is_model_file(path: Path) -> bool:
-    """Whether a dropped file may hold a model; a folder may hold such files."""
-    return path.suffix.casefold() in MODEL_SUFFIXES or path.is_dir()
+    """Whether a dropped file may hold a model, or is its card; a folder may hold such files."""
+    return path.suffix.casefold() in MODEL_SUFFIXES or path.name == CARD or path.is_dir()
 
 
 def unusable_words(path: Path) -> str:
@@ -78,6 +84,15 @@ def _product(shape: Sequence[int]) -> int:
     return product
 
 
+@dataclass
+class _Choice:
+    """The settings with which a model was chosen that was removed, and which model they went to then."""
+
+    settings: dict[str, Any]
+    went_to: str | None = None
+    restored: bool = False
+
+
 @dataclass(frozen=True)
 class ImportState:
     """An import that waits or runs."""
@@ -98,18 +113,23 @@ class LibraryModel(QObject):
         self,
         host: EngineHost,
         queue: QueueModel,
-        did: Callable[[str, Callable[[], object], Callable[[], object]], object],
+        settings: GenerateSettings,
+        doings: Doings,
         parent: QObject | None = None,
     ) -> None:
-        """`did` notes what can be undone, and says it (see `Studio`)."""
+        """Made when `settings` hear of a new catalogue already: they have to before this."""
         super().__init__(parent)
         self._host = host
         self._queue = queue
-        self._did = did
+        self._settings = settings
+        self._doings = doings
+        self._choices: dict[str, _Choice] = {}  # of removed models, by their names
         self._importing: ImportState | None = None
         self._outcome: Imported | None = None
         self._failure: Failure | None = None
         self._fresh: tuple[str, ...] = ()
+        self._still_refused: tuple[Refused, ...] = ()  # of imports before the last one
+        host.catalogue_ready.connect(self._on_catalogue)
         queue.job_added.connect(self._on_added)
         queue.job_restored.connect(self._on_added)
         queue.job_removed.connect(self._on_removed)
@@ -117,6 +137,9 @@ class LibraryModel(QObject):
         queue.job_finished.connect(self._on_ended)
         queue.job_cancelled.connect(self._on_ended)
         queue.job_failed.connect(self._on_failed)
+        for job in queue.jobs:  # one of the last time
+            if not job.ended:
+                self._on_added(job)
 
     # --- state
 
@@ -132,8 +155,9 @@ class LibraryModel(QObject):
 
     @property
     def refused(self) -> tuple[Refused, ...]:
-        """The files of the last import that no model was made of."""
-        return self._outcome.refused if self._outcome is not None else ()
+        """The files of the last import that no model was made of, and those still unanswered before."""
+        refused = self._outcome.refused if self._outcome is not None else ()
+        return self._still_refused + refused
 
     @property
     def failure(self) -> Failure | None:
@@ -151,6 +175,17 @@ class LibraryModel(QObject):
         self, paths: Sequence[Path], *, name: str | None = None, replace: bool = False
     ) -> int | None:
         """Make models of files (`name`, `replace`: see `ImportRequest`). None, and a notice: not now."""
+        return self._import(paths, name, replace)
+
+    def import_again(self, file: str, *, name: str | None = None, replace: bool = False) -> int | None:
+        """Import a refused file after all, with the head refused along with it; the others stay refused."""
+        heads = [Path(one.file) for one in self.refused if one.network == file]
+        others = tuple(one for one in self.refused if file not in (one.file, one.network))
+        return self._import([Path(file), *heads], name, replace, others)
+
+    def _import(
+        self, paths: Sequence[Path], name: str | None, replace: bool, refused: tuple[Refused, ...] = ()
+    ) -> int | None:
         if self._importing is not None:
             self.notice.emit("An import is under way. Drop these files again when it is done.", "care", None)
             return None
@@ -159,7 +194,7 @@ class LibraryModel(QObject):
         except EngineError as error:
             self.notice.emit(error.message, "bad", None)
             return None
-        self._outcome, self._failure, self._fresh = None, None, ()
+        self._outcome, self._failure, self._fresh, self._still_refused = None, None, (), refused
         return self._queue.add(request, first=True)
 
     def cancel_import(self) -> bool:
@@ -175,7 +210,7 @@ class LibraryModel(QObject):
 
     def dismiss(self) -> None:
         """What came of the last import has been read."""
-        self._outcome, self._failure = None, None
+        self._outcome, self._failure, self._still_refused = None, None, ()
         self.changed.emit()
 
     @Slot(object)
@@ -240,12 +275,36 @@ class LibraryModel(QObject):
         removed: list[Removed] = []
 
         def take() -> bool:
-            return self._managed(lambda: removed.append(remove(info)))
+            if not self._managed(lambda: removed.append(remove(info))):
+                return False
+            if self._settings.model == info.name:
+                self._choices[info.name] = _Choice(self._settings.to_dict())
+            return True
+
+        def back() -> bool:
+            if not self._managed(lambda: restore(removed[-1])):
+                return False
+            if info.name in self._choices:
+                self._choices[info.name].restored = True
+            return True
 
         if not take():
             return False
-        self._did(f"{info.title} removed.", lambda: self._managed(lambda: restore(removed[-1])), take)
+        self._doings.did(f"{info.title} removed.", back, take)
         return True
+
+    @Slot(object)
+    def _on_catalogue(self, catalogue: Catalogue) -> None:
+        """A chosen model that came back is chosen again, if nobody has chosen another meanwhile."""
+        usable = {info.name for info in catalogue.models if not info.problem}
+        for name, choice in list(self._choices.items()):
+            if name not in usable:
+                choice.went_to = choice.went_to or self._settings.model
+            elif choice.restored and choice.went_to is not None:
+                del self._choices[name]
+                if self._settings.model == choice.went_to:
+                    self._settings.from_dict(choice.settings)
+                    self._doings.absorb()
 
     @property
     def removed_bytes(self) -> int:

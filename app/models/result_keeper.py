@@ -40,6 +40,8 @@ class ResultKeeper(QObject):
             studio.upsampling.keep(outcome)
         elif outcome is not None and outcome.request.kind == "encode":
             studio.take_in_encoding(outcome)
+        elif outcome is not None and outcome.request.kind == "direction":
+            studio.edits.directions.take_in(job, outcome)
 
     @Slot(object, object)
     def _on_added(self, source: object, ids: list[int]) -> None:

@@ -190,7 +190,7 @@ class Studio(QObject):
         if self._library is None:
             from app.models.library import LibraryModel
 
-            self._library = LibraryModel(self.host, self.queue, self._doings.did, self)
+            self._library = LibraryModel(self.host, self.queue, self.settings, self._doings, self)
             self._library.notice.connect(self.notice)
         return self._library
 
@@ -269,6 +269,8 @@ class Studio(QObject):
             self.settings.from_dict(values)
             self._doings.absorb()
         self._keeper.restore()
+        if any(job.request.kind == "import" for job in self.queue.jobs):
+            _ = self.library  # it reads the models again when that is done
 
     # --- verbs: generating
 
@@ -428,7 +430,8 @@ class Studio(QObject):
     def save_results(self) -> int:
         """Try now to keep what is not in the history yet; how many results only the memory holds."""
         self.history.save_waiting()
-        return self.history.waiting
+        encoded = self._edits.encode.save_waiting() if self._edits is not None else 0
+        return self.history.waiting + encoded
 
     def star_records(self, ids: Sequence[int], on: bool) -> None:
         """Star images, or take their stars away, with undo."""

@@ -12,7 +12,10 @@ _KEPT = 100
 
 
 class Change:
-    """Something that was done. Calling it takes it back, which is what an Undo button does."""
+    """Something that was done. Calling it takes it back, which is what an Undo button does.
+
+    An `undo` or `redo` that could not be done returns False, having said why.
+    """
 
     def __init__(
         self, owner: UndoList, words: str, undo: Callable[[], object], redo: Callable[[], object]
@@ -20,6 +23,7 @@ class Change:
         self.words = words  # "Picture deleted."
         self.undo = undo
         self.redo = redo
+        self.failed = False  # it could not be taken back, or done again, and is forgotten
         self._owner = owner
 
     def __call__(self) -> None:
@@ -29,7 +33,7 @@ class Change:
 class UndoList(QObject):
     """`undo` takes the newest change back, `redo` does again what was taken back last."""
 
-    taken_back = Signal(object)  # Change
+    taken_back = Signal(object)  # Change; one that failed can't be taken back any more either
     changed = Signal()  # whether there is something to undo or to redo
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -61,18 +65,18 @@ class UndoList(QObject):
         self.changed.emit()
 
     def take_back(self, change: Change) -> bool:
-        """Take back this one, even if others came after it. False: it is taken back already."""
+        """Take back this one, even if others came after it. False: it is already, or it failed."""
         if change not in self._done:
             return False
         self._done.remove(change)
         self._undone.append(change)
-        change.undo()
+        self._note(change, change.undo())
         self.taken_back.emit(change)
         self.changed.emit()
-        return True
+        return not change.failed
 
     def undo(self) -> Change | None:
-        """Take back the newest change and return it; None if there is none."""
+        """Take back the newest change and return it, also if it `failed`; None if there is none."""
         if not self._done:
             return None
         change = self._done[-1]
@@ -80,11 +84,16 @@ class UndoList(QObject):
         return change
 
     def redo(self) -> Change | None:
-        """Do again what was taken back last and return it; None if there is nothing."""
+        """Do again what was taken back last and return it, also if it `failed`; None if there is nothing."""
         if not self._undone:
             return None
         change = self._undone.pop()
         self._done.append(change)
-        change.redo()
+        self._note(change, change.redo())
         self.changed.emit()
         return change
+
+    def _note(self, change: Change, came: object) -> None:
+        if came is False:
+            change.failed = True
+            self.forget((change,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ __all__ = ["DEFAULTS", "SmallPictures", "UpsampleModel"]
 DEFAULTS: dict[str, Any] = {
     "steps": 5, "aug_level": None, "consistent": None, "aug_seed": None, "seed": None,
 }  # fmt: skip
+# A seed is meant for the pictures at hand: the next session, and the switch, do without it.
+_SEEDS = ("aug_seed", "seed")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class SmallPictures:
 
 
 class UpsampleModel(QObject):
-    """Settings of upsampling, kept over sessions, and the jobs made with them."""
+    """Settings of upsampling, kept over sessions but for the seeds, and the jobs made with them."""
 
     changed = Signal()  # a setting, or the switch
     notice = Signal(str, str, object)  # as that of Studio
@@ -87,7 +89,7 @@ class UpsampleModel(QObject):
         good = {}
         for name, value in kept.items() if isinstance(kept, dict) else ():
             try:
-                if name in DEFAULTS:
+                if name in DEFAULTS and name not in _SEEDS:
                     good[name] = self._checked(name, value)
             except BadRequest:
                 continue
@@ -104,8 +106,13 @@ class UpsampleModel(QObject):
         checked = self._checked(name, value)
         if checked != self._values[name]:
             self._values[name] = checked
-            self._session.set("upsample", dict(self._values))
+            kept = {name: value for name, value in self._values.items() if name not in _SEEDS}
+            self._session.set("upsample", kept)
             self.changed.emit()
+
+    def differs(self, names: Iterable[str] = tuple(DEFAULTS)) -> bool:
+        """Whether one of these settings is not as it was at first."""
+        return any(self._values[name] != DEFAULTS[name] for name in names)
 
     def reset(self) -> None:
         """All settings as they were at first."""
@@ -213,10 +220,11 @@ class UpsampleModel(QObject):
             return []
 
     def _requests(
-        self, small: SmallPictures, indices: Sequence[int] | None = None
+        self, small: SmallPictures, indices: Sequence[int] | None = None, *, seeds: bool = True
     ) -> tuple[UpsampleRequest, ...]:
         upsampler = small.upsampler
-        how = {name: value for name, value in self._values.items() if value is not None}
+        names = [name for name in DEFAULTS if seeds or name not in _SEEDS]
+        how = {name: self._values[name] for name in names if self._values[name] is not None}
         how["solver"] = "genie" if upsampler.has_head else "dpmpp-2m"
         if small.result is not None:
             from engine.upsample_requests import requests_for
@@ -244,14 +252,17 @@ class UpsampleModel(QObject):
             self._queue.enlarge(job.id)
 
     def enlarge(self, result: Result) -> None:
-        """Queue what makes a result large, before all that waits, if an upsampler goes with its model."""
+        """Queue what makes a result large, before all that waits, if an upsampler goes with its model.
+
+        Each picture with its own seeds: nobody looks at those typed in the dialog here.
+        """
         model = result.request.model
         upsampler = self.upsampler_of(model)
         if upsampler is None:
             return
         small = SmallPictures(self._title(model), result.pictures, upsampler, result)
         try:
-            requests = self._requests(small)
+            requests = self._requests(small, seeds=False)
         except EngineError as error:
             self.notice.emit(error.message, "bad", None)
             return

@@ -351,10 +351,14 @@ class CanvasPanel(QWidget):
         canvas = self._canvas
         shown = canvas.picture(0) or (canvas.pictures if canvas.count else None)
         size = QSize(shown.width, shown.height) if shown is not None else QSize(32, 32)
-        self.grid.set_batch(canvas.count, size)
+        self.grid.set_batch(canvas.count, size, hold=self._goes_on())
         self.grid.set_selection(canvas.selected)
         self._show_frames()
         self._refresh()
+
+    def _goes_on(self) -> bool:
+        """Whether one batch follows another: what is on screen then stays until the next one comes."""
+        return self._canvas.busy and self._studio.queue.forever
 
     def _show_pictures(self, first: int, count: int) -> None:
         self.grid.pictures_changed(first, count)
@@ -373,11 +377,14 @@ class CanvasPanel(QWidget):
 
     def _show_selected_image(self) -> None:
         """Only views on screen convert a picture."""
-        caption = self.caption(self._canvas.selected)
-        if self._canvas.mode == "single":
-            self.single.set_image(self._selected_image(), caption)
+        shown = [self.single] if self._canvas.mode == "single" else []
         if self._preview is not None and self._preview.isVisible():
-            self._preview.set_image(self._selected_image(), caption)
+            shown.append(self._preview)
+        if not shown or (self._goes_on() and self._canvas.picture(self._canvas.selected) is None):
+            return
+        image, caption = self._selected_image(), self.caption(self._canvas.selected)
+        for view in shown:
+            view.set_image(image, caption)
 
     def _show_step(self) -> None:
         self._show_frames()
@@ -426,6 +433,8 @@ class CanvasPanel(QWidget):
             if had_focus:
                 (self.view() or page).setFocus()
         self._show_selected_image()
+        if not canvas.busy:
+            self.grid.let_go()
         pictures = page in (self.grid, self.single)
         # The strip keeps its place while a job runs, so that nothing jumps when the steps come.
         self.filmstrip.setVisible(pictures and (bool(canvas.steps) or canvas.busy))

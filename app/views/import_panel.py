@@ -132,8 +132,13 @@ class ImportPanel(QWidget):
         """Words, bar and rows as things are now."""
         library = self._library
         state, outcome, failure = library.importing, library.outcome, library.failure
-        self.setVisible(state is not None or outcome is not None or failure is not None)
+        self.setVisible(
+            state is not None or outcome is not None or failure is not None or bool(library.refused)
+        )
         self._fill(library.refused)
+        for row in self.rows:
+            for button in row.answers:
+                button.setEnabled(state is None)  # one import at a time
         self.bar.setVisible(state is not None)
         self.cancel.setVisible(state is not None)
         self.close_button.setVisible(state is None)
@@ -148,7 +153,9 @@ class ImportPanel(QWidget):
         elif failure is not None:
             self.title.setText("Nothing was imported")
             words = failure.message
-        elif outcome is not None:
+        elif outcome is None:  # stopped while it waited
+            self.title.setText("Nothing was imported")
+        else:
             made, refused = len(outcome.models), len(outcome.refused)
             done = f"{counted(made, 'model')} imported" if made else "Nothing was imported"
             self.title.setText(f"{'Stopped. ' if outcome.stopped else ''}{done}")
@@ -175,16 +182,11 @@ class ImportPanel(QWidget):
 
     @Slot(str)
     def _replace(self, file: str) -> None:
-        self._again(file, replace=True)
+        self._library.import_again(file, replace=True)
 
     @Slot(str, str)
     def _name(self, file: str, name: str) -> None:
-        self._again(file, name=name)
-
-    def _again(self, file: str, *, name: str | None = None, replace: bool = False) -> None:
-        """Import a refused file after all, with the head that was refused along with it."""
-        heads = [Path(one.file) for one in self._library.refused if one.network == file]
-        self._library.import_files([Path(file), *heads], name=name, replace=replace)
+        self._library.import_again(file, name=name)
 
 
 def _reason(refused: Refused) -> str:

@@ -518,8 +518,14 @@ class MainWindow(QMainWindow):
 
         self.show_room("generate")
         self.file_upsampler = FileUpsampler(self.studio, self)
+        self.file_upsampler.ended.connect(self._forget_upsampler)
         self.file_upsampler.open(path)
         return True
+
+    @Slot(object)
+    def _forget_upsampler(self, ended: FileUpsampler) -> None:
+        if self.file_upsampler is ended:  # and no other is open by now
+            self.file_upsampler = None
 
     def choose_upsample_file(self) -> None:
         """Ask which picture is to be made large."""
@@ -535,7 +541,13 @@ class MainWindow(QMainWindow):
             from app.views.question import closing_question
 
             strokes = "edit" not in self._makers and self.studio.edits.pending.unkept
-            self.closing = closing_question(self, unkept=self.studio.save_results(), strokes=strokes)
+            job = self.studio.queue.running
+            self.closing = closing_question(
+                self,
+                unkept=self.studio.save_results(),
+                strokes=strokes,
+                running=job.request if job is not None else None,
+            )
             self.closing.accepted.connect(self.close_anyway)
             self.closing.open()
             return

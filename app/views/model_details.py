@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -138,6 +138,11 @@ class ModelDetails(QWidget):
             right.setAccessibleName(name)
             self._facts.addWidget(left, row, 0, Qt.AlignmentFlag.AlignTop)
             self._facts.addWidget(right, row, 1)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self.refresh()  # the picture is made for the screen
+        return super().event(event)
 
     def _show_nothing(self) -> None:
         self.problem.hide()

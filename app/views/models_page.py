@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.models.library import MODEL_SUFFIXES, is_model_file
+from app.models.library import CARD, MODEL_SUFFIXES, is_model_file
 from app.models.studio import Studio
 from app.views import icons, tokens
 from app.views.fields import icon_button
@@ -39,9 +39,10 @@ __all__ = ["ModelsPage"]
 
 _HINT = (
     "Nothing imported yet. Drop checkpoint files anywhere on the window: the network and its GENIE head, "
-    "as published (CIFAR-10, LSUN, ImageNet, AFHQ cats and their upsampler), or trained with `genie train`."
+    "as published (CIFAR-10, LSUN, ImageNet, AFHQ cats and their upsampler), or the folder of a model "
+    "trained with `genie train`."
 )
-_MORE = "More: drop .pth, .pt or .safetensors files anywhere on the window."
+_MORE = "More: drop .pth or .pt files, or the folder of a trained model, anywhere on the window."
 
 
 class ModelsPage(QWidget):
@@ -98,8 +99,8 @@ class ModelsPage(QWidget):
         describe(
             self.import_button,
             "Import models",
-            "Choose files of a model: networks and GENIE heads, several at once. Dropping them on the window "
-            "does the same.",
+            "Choose files of a model: networks and GENIE heads, several at once, or the card of a trained one. "
+            "Dropping them on the window does the same.",
         )
         self.import_button.clicked.connect(self.choose_files)
         head = QHBoxLayout()
@@ -214,7 +215,7 @@ class ModelsPage(QWidget):
     @Slot()
     def choose_files(self) -> None:
         """Ask for the files of models, and import them."""
-        patterns = " ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
+        patterns = " ".join((*(f"*{suffix}" for suffix in MODEL_SUFFIXES), CARD))
         self.dialog = QFileDialog(self, "Import models", "", f"Model files ({patterns});;All files (*)")
         self.dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)

@@ -74,28 +74,45 @@ def pixmap_of(png: bytes, side: int, ratio: float = 1.0) -> QPixmap:
 
 
 class TileImages:
-    """The QImages of a batch, asked from `source` one by one, kept until they are `forgotten`."""
+    """The QImages of a batch, asked from `source` one by one and kept."""
 
     def __init__(self, source: Callable[[int], Pictures | None]) -> None:
         self._source = source
-        self._images: dict[int, QImage | None] = {}
+        self._pictures: dict[int, Pictures | None] = {}
+        self._images: dict[int, QImage] = {}
         self._reduced: dict[int, QImage] = {}
 
-    def forget(self, indices: Iterable[int] | None = None) -> None:
-        """These pictures (all, without `indices`) look different now."""
-        if indices is None:
-            self._images.clear()
-            self._reduced.clear()
-            return
+    def forget(self) -> None:
+        """Another batch, which has nothing to do with this one."""
+        for kept in (self._pictures, self._images, self._reduced):
+            kept.clear()
+
+    def renew(self, indices: Iterable[int], *, hold: bool = False) -> list[int]:
+        """Those of `indices` that look different now.
+
+        With `hold` a picture stays where none has come in its place yet.
+        """
+        changed = []
         for index in indices:
-            self._images.pop(index, None)
-            self._reduced.pop(index, None)
+            if index in self._pictures:
+                now = self._source(index)
+                if now == self._pictures[index] or (hold and now is None):
+                    continue
+                self._pictures[index] = now
+                self._images.pop(index, None)
+                self._reduced.pop(index, None)
+            changed.append(index)
+        return changed
 
     def image(self, index: int) -> QImage | None:
         """Picture `index` in its own size; None where there is none yet."""
+        if index not in self._pictures:
+            self._pictures[index] = self._source(index)
+        picture = self._pictures[index]
+        if picture is None:
+            return None
         if index not in self._images:
-            picture = self._source(index)
-            self._images[index] = None if picture is None else to_image(picture)
+            self._images[index] = to_image(picture)
         return self._images[index]
 
     def reduced(self, index: int, size: QSize) -> QImage | None:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLa
 from app.views import tokens
 from app.views.help import describe
 from app.views.words import counted
+from engine.messages import Request
 
 __all__ = ["Question", "closing_question"]
 
@@ -64,8 +65,10 @@ class Question(QDialog):
         column.addLayout(buttons)
 
 
-def closing_question(parent: QWidget, *, unkept: int = 0, strokes: bool = False) -> Question:
-    """Asked only when closing would cut something off, or lose `unkept` results or `strokes` of a brush."""
+def closing_question(
+    parent: QWidget, *, unkept: int = 0, strokes: bool = False, running: Request | None = None
+) -> Question:
+    """Asked only when closing would cut off what is `running`, or lose `unkept` results or `strokes` of a brush."""
     if unkept:
         lost = "them and the brush strokes in the Edit room" if strokes else "them"
         return Question(
@@ -88,11 +91,14 @@ def closing_question(parent: QWidget, *, unkept: int = 0, strokes: bool = False)
             stay="Keep working",
             stay_tip="Leave the window open (Esc).",
         )
+    importing = running is not None and running.kind == "import"
+    after = "the job starts again the next time you open GENIE Studio."
+    if running is not None and not running.lasting:
+        after = "what is not finished has to be asked for again."
     return Question(
         parent,
-        "A picture is being made",
-        "Closing now stops it. Everything finished is kept, and the job starts again the next time you open "
-        "GENIE Studio.",
+        "A model is being imported" if importing else "A picture is being made",
+        f"Closing now stops it. Everything finished is kept, and {after}",
         "Stop and close",
         tip="Stop what runs and close the window.",
         stay="Keep working",

@@ -99,10 +99,11 @@ class Shortcuts(QObject):
         self._window = window
         self._session = session
         kept = session.get("shortcuts", {})
+        known = {command.name for command in COMMANDS}  # another version may have kept others
         self._kept: dict[str, str] = {
             name: keys
             for name, keys in (kept.items() if isinstance(kept, dict) else ())
-            if isinstance(name, str) and isinstance(keys, str)
+            if name in known and isinstance(keys, str)
         }
         self.actions: dict[str, QAction] = {}
 

@@ -33,6 +33,7 @@ __all__ = ["UpsampleDialog"]
 _SIDE = 304
 _EXACT = 224
 _MOST_STEPS = 50
+_FOLDED = ("aug_level", "consistent", "aug_seed", "seed")
 
 
 class UpsampleDialog(QDialog):
@@ -70,6 +71,9 @@ class UpsampleDialog(QDialog):
         self._build_controls()
         self._lay_out()
         self._set_upsampler(self.upsampler)
+        self.fold.setChecked(self._model.differs(_FOLDED))  # what holds is seen
+        self._model.changed.connect(self._show_put_back)
+        self._show_put_back()
         self.resize(QSize(860, 600).boundedTo(self.screen().availableSize()))
 
     @classmethod
@@ -122,6 +126,10 @@ class UpsampleDialog(QDialog):
         for row in (self.aug_level, self.consistent, self.aug_seed, self.seed):
             rows.addWidget(row)
         self.advanced.hide()
+        self.put_back = QPushButton("Put back")
+        describe(self.put_back, "Put all upsampling settings back", "Steps, noise and seeds as at first.")
+        self.put_back.setAutoDefault(False)
+        self.put_back.clicked.connect(self._put_back)
         self.plan = QLabel()
         self.plan.setProperty("role", "caption")
         self.plan.setWordWrap(True)
@@ -168,6 +176,7 @@ class UpsampleDialog(QDialog):
         middle.addWidget(panel)
         buttons = QHBoxLayout()
         buttons.setSpacing(tokens.GAP)
+        buttons.addWidget(self.put_back)
         buttons.addStretch(1)
         buttons.addWidget(self.cancel_button)
         buttons.addWidget(self.accept_button)
@@ -250,6 +259,18 @@ class UpsampleDialog(QDialog):
     def _unfold(self, open_: bool) -> None:
         icons.bind(self.fold, "chevron-down" if open_ else "chevron-right")
         self.advanced.setVisible(open_)
+
+    @Slot()
+    def _show_put_back(self) -> None:
+        self.put_back.setEnabled(self._model.differs())
+
+    @Slot()
+    def _put_back(self) -> None:
+        self.accept_button.setFocus()  # an entry that has the focus would keep what is typed there
+        self._model.reset()
+        for row in (self.aug_seed, self.seed):
+            row.set_error("")
+        self._show_values()
 
     @Slot(str)
     def _chose_which(self, which: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.models.edit.opening import PICTURE_SUFFIXES, Opened, PictureReader
@@ -18,7 +18,12 @@ __all__ = ["FileUpsampler", "choose_picture"]
 
 
 class FileUpsampler(QObject):
-    """Reads a file and opens the dialog that asks how; what can't be read is said."""
+    """Reads a file and opens the dialog that asks how; what can't be read is said.
+
+    Deletes itself when that is over: the picture may be large, and the window lives long.
+    """
+
+    ended = Signal(object)  # itself
 
     def __init__(self, studio: Studio, parent: QWidget) -> None:
         super().__init__(parent)
@@ -37,9 +42,17 @@ class FileUpsampler(QObject):
         if opened.failure is not None or opened.image is None:
             words = opened.failure.message if opened.failure is not None else f"Couldn't read {opened.name}."
             self._studio.notice.emit(words, "bad", None)
+            self._end()
             return
         self.dialog = UpsampleDialog(self._studio, self._window, image=opened.image, name=opened.name)
+        self.dialog.finished.connect(self._end)
         self.dialog.open()
+
+    @Slot()
+    def _end(self) -> None:
+        self.dialog = None
+        self.ended.emit(self)
+        self.deleteLater()
 
 
 def choose_picture(parent: QWidget, studio: Studio, take: Callable[[Path], object]) -> None:

@@ -90,6 +90,7 @@ class ZoomView(QWidget):
         self._zoom = 1.0
         self._origin = QPoint()
         self._fitted = True
+        self._ratio = self.devicePixelRatioF()  # that zoom and origin were counted with
         self._notches = 0.0
         self._pressed: QPointF | None = None
         self._pressed_origin = QPoint()
@@ -181,7 +182,15 @@ class ZoomView(QWidget):
             self._place(self._zoom, self._origin)
         self.update()
 
+    def _change_scale(self) -> None:
+        """The window came to a screen of another scale: as large as it was, in its device pixels."""
+        factor = self.devicePixelRatioF() / self._ratio
+        if not self._fitted:
+            self._place(self._zoom * factor, (QPointF(self._origin) * factor).toPoint())
+        self.content_changed()
+
     def _place(self, zoom: float, origin: QPoint) -> None:
+        self._ratio = self.devicePixelRatioF()
         size, view = self.content_size(zoom), self.view_size()
         kept_x, kept_y = min(_KEPT_IN_SIGHT, size.width()), min(_KEPT_IN_SIGHT, size.height())
         origin = QPoint(
@@ -216,6 +225,11 @@ class ZoomView(QWidget):
                 math.ceil(dirty.height() * ratio) + 2,
             ),
         )
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._change_scale()
+        return super().event(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -29,7 +29,7 @@ from engine.networks.ddpm import DDPMConfig
 from engine.networks.ncsnpp import NCSNppConfig
 from engine.networks.published_head import PublishedHeadConfig
 
-__all__ = ["card_of", "choose_model", "convert", "pair_up"]
+__all__ = ["card_of", "check_space", "choose_model", "convert", "pair_up", "put_in_place"]
 
 _KINDS: dict[type, str] = {
     DDPMConfig: "ddpm",
@@ -159,13 +159,13 @@ def convert(
     total = weights + (0 if head is None else _bytes_of(head))
     try:
         staging.mkdir(parents=True)
-        _check_space(staging, total)
+        check_space(staging, total)
         card = replace(card, network=(yield from _write(staging, card.network, network, 0, total)))
         if card.head is not None and head is not None:
             card = replace(card, head=(yield from _write(staging, card.head, head, weights, total)))
         (staging / CARD).write_text(card_to_toml(card), encoding="utf-8")
         read_card(staging / CARD)
-        _put_in_place(staging, target)
+        put_in_place(staging, target)
     except OSError as error:
         raise UnusableFolder(
             f"Couldn't write {target}: {error.strerror or error}. Free some space or choose another folder; "
@@ -186,7 +186,8 @@ def _bytes_of(file: PublishedFile) -> int:
     return sum(4 * value.numel() for value in _laid_out(file).state_dict().values())
 
 
-def _check_space(folder: Path, needed: int) -> None:
+def check_space(folder: Path, needed: int) -> None:
+    """An `UnusableFolder` if so many bytes don't fit there."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UnusableFolder(
@@ -231,7 +232,7 @@ def _write(
     return replace(part, sha256=digest.hexdigest())
 
 
-def _put_in_place(staging: Path, target: Path) -> None:
+def put_in_place(staging: Path, target: Path) -> None:
     """The new folder takes the old one's place; if it can't, the old one returns."""
     if not target.exists():
         staging.rename(target)

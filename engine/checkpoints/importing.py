@@ -1,5 +1,7 @@
 """Files a person has become models: recognised, paired, converted, one after the other.
 
+Published files are; a folder of our own kind, with a card, is checked and copied.
+
 A file that can't be used is refused with its reason and stops none of the others. What is
 stopped, or fails, in the middle leaves nothing behind: a model is there whole or not at all.
 """
@@ -19,6 +21,7 @@ from engine.checkpoints.card import CARD, Card, Part, card_to_toml, read_card
 from engine.checkpoints.convert import card_of, choose_model, convert, pair_up
 from engine.checkpoints.imagenet import DATA, class_names
 from engine.checkpoints.native import config_of
+from engine.checkpoints.own import WEIGHTS, copy_model, folder_meant, refusal
 from engine.checkpoints.published import PublishedFile, fill, read_published
 from engine.checkpoints.recognise import PublishedModel, build
 from engine.checkpoints.storage import clear_leftovers
@@ -55,11 +58,14 @@ def run(workbench: Workbench, request: ImportRequest, control: Control) -> Itera
     """
     job = _Job(workbench, request, control)
     clear_leftovers(workbench.own_folder)
-    files = yield from _open(job, _files(job))
+    folders, paths = _meant(job)
+    files = yield from _open(job, paths)
     pairs = _pairs(job, files)
     if request.name is not None and len(pairs) > 1:
         for network, head in pairs:
-            _refuse(job, network, head, _bad(network, "a name is for one network, and there are several."))
+            _refuse(
+                job, network, head, _bad(network.path, "a name is for one network, and there are several.")
+            )
         pairs = []
     done = 0
     for network, head in pairs:
@@ -70,22 +76,42 @@ def run(workbench: Workbench, request: ImportRequest, control: Control) -> Itera
         except EngineError as error:
             _refuse(job, network, head, error)
             done += 1
+    for folder in folders:
+        if control.cancelled.is_set():
+            break
+        try:
+            done += yield from _import_own(job, folder)
+        except EngineError as error:
+            job.refuse(folder, error)
+            done += 1
     yield Imported(
         request,
         tuple(job.models),
         tuple(job.refused),
         seconds=time.monotonic() - job.began,
-        stopped=control.cancelled.is_set() and done < len(pairs),
+        stopped=control.cancelled.is_set() and done < len(pairs) + len(folders),
     )
 
 
-def _files(job: _Job) -> list[Path]:
-    """All files meant, each once; a folder stands for the checkpoints in it."""
+def _meant(job: _Job) -> tuple[list[Path], list[Path]]:
+    """The folders of our own kind and the other files meant, each once.
+
+    A folder without a card stands for the checkpoints in it.
+    """
+    folders: dict[Path, None] = {}
     found: dict[Path, None] = {}
     for name in job.request.files:
         path = Path(name).expanduser()
+        if (own := folder_meant(path)) is not None:
+            folders[own] = None
+            continue
         if not surely(path.is_dir):
-            found[path] = None
+            if path.suffix.lower() == WEIGHTS and surely(path.is_file):
+                job.refuse(
+                    path, _bad(path, f"there is no {CARD} beside it. Choose the model's whole folder.")
+                )
+            else:
+                found[path] = None
             continue
         try:
             entries = [entry for entry in path.iterdir() if entry.suffix.lower() in _SUFFIXES]
@@ -95,11 +121,13 @@ def _files(job: _Job) -> list[Path]:
             continue
         inside = sorted(entry for entry in entries if surely(entry.is_file))
         if not inside or len(inside) > MAX_FILES:
-            words = f"the folder holds {len(inside) or 'no'} checkpoints ({', '.join(_SUFFIXES)})."
+            words = (
+                f"the folder holds {len(inside) or 'no'} checkpoints ({', '.join(_SUFFIXES)}) and no {CARD}."
+            )
             job.refused.append(Refused(str(path), f"Couldn't import {path}: {words}", "file"))
             continue
         found.update(dict.fromkeys(inside))
-    return list(found)
+    return list(folders), list(found)
 
 
 def _open(job: _Job, paths: Sequence[Path]) -> Generator[Loading, None, list[PublishedFile]]:
@@ -185,14 +213,14 @@ def _check_card(head: PublishedFile, text: str) -> None:
 def _refuse(job: _Job, network: PublishedFile, head: PublishedFile | None, error: EngineError) -> None:
     job.refuse(network.path, error)
     if head is not None:
-        why = _bad(head, f"the network it belongs to, {network.path.name}, was not imported.")
+        why = _bad(head.path, f"the network it belongs to, {network.path.name}, was not imported.")
         job.refused.append(Refused(str(head.path), why.message, why.field, network=str(network.path)))
 
 
 def _import(job: _Job, network: PublishedFile, head: PublishedFile | None) -> Generator[Loading, None, bool]:
     """One model; False after a stop in the middle, which leaves nothing of it."""
     model = choose_model(network, head, job.request.name)
-    _check_place(job, network, model)
+    _check_place(job, network.path, model.name, model.title)
     card = card_of(model, network, head, _classes(model))
     writing = convert(card, network, head, job.workbench.own_folder)
     try:
@@ -212,20 +240,43 @@ def _classes(model: PublishedModel) -> tuple[str, ...]:
     return names if len(names) == model.network.classes else ()
 
 
-def _check_place(job: _Job, network: PublishedFile, model: PublishedModel) -> None:
-    """Is the model's name, and its folder, still to be had?"""
-    if model.name in job.models:
-        raise _bad(network, f"{model.title} was among the files twice.")
-    there = _called(job, model.name)
+def _import_own(job: _Job, folder: Path) -> Generator[Loading, None, bool]:
+    """The same for a folder of our own kind."""
+    yield Loading(folder.name, 0.0)
+    try:
+        card = read_card(folder / CARD)
+    except BadCheckpoint as error:
+        raise refusal(folder, error) from error
+    if job.request.name not in (None, card.name):
+        raise _bad(folder, f"its card calls it {card.name!r}, not {job.request.name!r}.")
+    there = _called(job, card.name)
+    if there is not None and surely(lambda: folder.samefile(there.folder)):
+        raise _bad(folder, "it is among the models already.")
+    _check_place(job, folder, card.name, card.title)
+    copying = copy_model(folder, card, job.workbench.own_folder)
+    try:
+        for share in copying:
+            yield Loading(card.name, share)
+            if job.control.cancelled.is_set() and share < 1.0:
+                return False
+    finally:
+        copying.close()
+    job.models.append(card.name)
+    return True
+
+
+def _check_place(job: _Job, path: Path, name: str, title: str) -> None:
+    """Is the name of the model in `path`, and its folder, still to be had?"""
+    if name in job.models:
+        raise _bad(path, f"{title} was among the files twice.")
+    there = _called(job, name)
     if there is not None and there.bundled:
-        raise _bad(network, f"a model called {model.name!r} comes with the program.")
-    target = job.workbench.own_folder / model.name
+        raise _bad(path, f"a model called {name!r} comes with the program.")
+    target = job.workbench.own_folder / name
     if there is not None and Path(there.folder) != target:
-        raise _bad(network, f"a model called {model.name!r} is in {there.folder} already. Remove it first.")
+        raise _bad(path, f"a model called {name!r} is in {there.folder} already. Remove it first.")
     if target.exists() and not job.request.replace:
-        error = _bad(
-            network, f"{model.title} is there already, in {target}. Remove it first, or have it replaced."
-        )
+        error = _bad(path, f"{title} is there already, in {target}. Remove it first, or have it replaced.")
         error.field = "replace"
         raise error
 
@@ -234,5 +285,5 @@ def _called(job: _Job, name: str) -> ModelInfo | None:
     return next((info for info in job.workbench.catalogue().models if info.name == name), None)
 
 
-def _bad(file: PublishedFile, words: str) -> BadCheckpoint:
-    return BadCheckpoint(f"Couldn't import {file.path}: {words}", field="file")
+def _bad(path: Path, words: str) -> BadCheckpoint:
+    return BadCheckpoint(f"Couldn't import {path}: {words}", field="file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -81,11 +82,30 @@ class Parser(ArgumentParser):
         return [name for name in self._option_string_actions if name.startswith("--")]
 
     def read(self, argv: Sequence[str]) -> Namespace:
-        """The arguments, with options before, between and behind the names."""
+        """The arguments, with options before, between and behind the names.
+
+        Beside them `given`: the options that were, in order, whatever their values.
+        """
+        argv = self._joined(argv)
+        words = itertools.takewhile(lambda word: word != "--", argv)
+        known = self._option_string_actions
+        given = [known[name].dest for word in words if (name := word.partition("=")[0]) in known]
         # What argparse has for that loses a default in --help, and what "--" means.
-        if {"--", "-h", "--help"}.intersection(argv):
-            return self.parse_args(argv)
-        return self.parse_intermixed_args(argv)
+        mixed = not {"--", "-h", "--help"}.intersection(argv)
+        arguments = self.parse_intermixed_args(argv) if mixed else self.parse_args(argv)
+        arguments.given = tuple(dict.fromkeys(given))
+        return arguments
+
+    def _joined(self, argv: Sequence[str]) -> list[str]:
+        """`--crop -5,0,9,9` as `--crop=-5,0,9,9`: argparse would take the numbers for an option."""
+        joined: list[str] = []
+        for word in argv:
+            action = self._option_string_actions.get(joined[-1]) if joined and "--" not in joined else None
+            if action is not None and action.nargs != 0 and re.fullmatch(r"-\d+(,-?\d+)+", word):
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return joined
 
     def error(self, message: str) -> NoReturn:
         field = None

@@ -13,16 +13,25 @@ from engine.cli.command import Namespace, number, whole
 from engine.cli.console import Console
 from engine.cli.following import follow
 from engine.errors import BadRequest, UnknownName
-from engine.messages import MAX_STEPS, Catalogue, ModelInfo, Result, Upsampled
+from engine.messages import MAX_STEPS, Catalogue, ModelInfo, Result, Upsampled, Upsampling
 
 if TYPE_CHECKING:
     from argparse import _ArgumentGroup as ArgumentGroup
 
     from engine.tasks import Engine
 
-__all__ = ["add_copying_arguments", "add_enlarging_arguments", "copying", "enlarge", "find_upsampler"]
+__all__ = [
+    "add_copying_arguments",
+    "add_enlarging_arguments",
+    "changed",
+    "copying",
+    "enlarge",
+    "find_upsampler",
+]
 
 _OWN = "the model's own"
+# Options of the upsampler, and what an `Upsampling` calls them.
+_FIELDS = {"upsample_steps": "steps", "aug_level": "aug_level", "consistent": "consistent"}
 
 
 def add_enlarging_arguments(parser: ArgumentParser) -> None:
@@ -58,9 +67,26 @@ def copying(arguments: Namespace, upsampler: ModelInfo) -> dict[str, Any]:
     }
 
 
-def find_upsampler(arguments: Namespace, model: ModelInfo, catalogue: Catalogue) -> ModelInfo | None:
-    """The upsampler asked for, which must fit the model; None if none was."""
+def changed(arguments: Namespace, own: Upsampling) -> Upsampling:
+    """A walk's own, with what was given in place of what it says."""
+    given = {
+        name: getattr(arguments, option) for option, name in _FIELDS.items() if option in arguments.given
+    }
+    return dataclasses.replace(own, **given)
+
+
+def find_upsampler(
+    arguments: Namespace, model: ModelInfo, catalogue: Catalogue, own: Upsampling | None = None
+) -> ModelInfo | None:
+    """The upsampler asked for, which must fit the model; None if none was.
+
+    Its options are refused where there is none, not even a walk's `own`.
+    """
     if arguments.upsample is None:
+        for name in arguments.given:
+            if name in _FIELDS and own is None:
+                option = "--" + name.replace("_", "-")
+                raise BadRequest(f"{option} can't be given without --upsample.", field=name)
         return None
     able = [
         info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import traceback
@@ -47,6 +48,8 @@ def main(argv: Sequence[str], extra_commands: Sequence[Command] = ()) -> int:
 
     `extra_commands` are those the engine can't have, because they need the window.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as stderr does: no name of a file ends a command
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _main(argv, extra_commands)
     except BrokenPipeError:  # whoever read our output has left: nothing to say, nobody to say it to

@@ -145,7 +145,7 @@ def _run(arguments: Namespace, console: Console) -> int:
     if arguments.source is not None:
         settings = _read_source(arguments)
         request, only = settings.repeat()
-        if arguments.device != "auto":
+        if "device" in arguments.given:
             request = dataclasses.replace(request, device=arguments.device)
         made_by = settings.provenance
     else:
@@ -179,12 +179,14 @@ def _run(arguments: Namespace, console: Console) -> int:
             saved = [(index, Path(str(file["path"]))) for index, file in zip(shown, files, strict=True)]
             large = enlarge(engine, result, saved, upsampler, arguments, cancelled, console)
 
-    finished = result.complete and (large is None or bool(large["complete"]))
+    finished = result.complete and (upsampler is None or (large is not None and bool(large["complete"])))
     stopped = cancelled.is_set() and not finished
-    if stopped and large is None:
-        console.note(f"Stopped. {len(files)} of {request.count} images were finished and are kept.")
-    elif stopped and large is not None:
+    if stopped and large is not None:
         console.note(f"Stopped. {len(large['files'])} of {len(files)} images were enlarged and are kept.")
+    elif stopped and result.complete:
+        console.note("Stopped. The images are kept; none of them was enlarged.")
+    elif stopped:
+        console.note(f"Stopped. {len(files)} of {request.count} images were finished and are kept.")
     answer = {
         "complete": result.complete,
         "request": dataclasses.asdict(request),
@@ -196,7 +198,7 @@ def _run(arguments: Namespace, console: Console) -> int:
         "provenance": dataclasses.asdict(result.provenance),
         "notices": list(result.notices),
     }
-    console.result(answer if large is None else {**answer, "upsampled": large})
+    console.result(answer if upsampler is None else {**answer, "upsampled": large})
     if stopped:
         return _STOPPED
     return 0 if finished else _OUT_OF_MEMORY  # a notice has said why
@@ -245,10 +247,8 @@ def _read_source(arguments: Namespace) -> SavedSettings:
     """The settings in the file given with --from; beside them no other may be given."""
     from engine.images import read_settings
 
-    parser = ArgumentParser()
-    _add_arguments(parser)
-    for name, value in vars(arguments).items():
-        if name not in _BESIDE_SOURCE and value != parser.get_default(name):
+    for name in arguments.given:
+        if name not in _BESIDE_SOURCE:
             option = "--" + name.replace("_", "-")
             raise BadRequest(
                 f"{option} can't be given with --from, which repeats a file's own settings.", field=name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 from argparse import ArgumentParser
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from engine.cli.classes import pick_classes, pick_labels
 from engine.cli.command import Command, Namespace, number, whole
 from engine.cli.console import Console, duration
-from engine.cli.enlarging import add_enlarging_arguments, copying, find_upsampler
+from engine.cli.enlarging import add_enlarging_arguments, changed, copying, find_upsampler
 from engine.cli.interrupt import stop_on_interrupt
 from engine.errors import BadRequest, EngineError
 from engine.files import surely
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND"]
 
 _STOPPED, _NOT_ALL = 130, 2
+_OF_READY_MADE = ("model", "classes", "seed", "seconds", "guidance")  # what --random and --circle ask for
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -112,6 +114,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
     where.add_argument(
         "--fresh", action="store_true", help="begin anew instead of going on with a stopped render"
     )
+    where.add_argument(
+        "--replace", action="store_true",
+        help="replace another video that is there already, and the frames of a stopped render "
+        "(default: refused; without --out the next free name is taken)",
+    )  # fmt: skip
     where.add_argument("--device", default="auto", metavar="NAME", help=", ".join((*DEVICES, "cuda:1")))
     where.add_argument("--precision", default="auto", metavar="NAME", help=", ".join(PRECISIONS))
     where.add_argument(
@@ -137,6 +144,7 @@ def _run(arguments: Namespace, console: Console) -> int:
         quality=arguments.quality,
         scale=arguments.scale,
         fresh=arguments.fresh,
+        replace=arguments.replace,
     )
     if arguments.save_walk is not None:
         write_walk(arguments.save_walk, walk, request.sampling)
@@ -146,7 +154,7 @@ def _run(arguments: Namespace, console: Console) -> int:
 
     cancelled = threading.Event()
     with stop_on_interrupt(cancelled):
-        result = _render(Engine(), request, cancelled, console)
+        result = _render_where_free(Engine(), request, arguments, cancelled, console)
     _tell(result, console, stopped=cancelled.is_set())
     if result.complete:
         return 0
@@ -159,6 +167,13 @@ def _walk(arguments: Namespace, catalogue: Catalogue) -> tuple[Walk, Sampling | 
     if sum(asked) != 1:
         raise BadRequest("Name a walk's file, or give --random N or --circle: one of the three.")
     if arguments.walk is not None:
+        for name in arguments.given:
+            if name in _OF_READY_MADE:
+                raise BadRequest(
+                    f"--{name} can't be given with a walk's file, which has its own; it goes with --random "
+                    "and --circle.",
+                    field=name,
+                )
         path: Path = arguments.walk
         if surely(path.is_dir) or path.suffix.lower() != ".toml":
             from engine.video_files import read_video_walk
@@ -195,7 +210,7 @@ def _sampling(arguments: Namespace, catalogue: Catalogue, walk: Walk, kept: Samp
     model = catalogue.model(walk.model)
     base = kept or Sampling(spacing=model.spacing)
     upsampling = base.upsampling
-    upsampler = find_upsampler(arguments, model, catalogue)
+    upsampler = find_upsampler(arguments, model, catalogue, own=upsampling)
     if upsampler is not None:
         upsampling = Upsampling(
             upsampler.name,
@@ -204,6 +219,8 @@ def _sampling(arguments: Namespace, catalogue: Catalogue, walk: Walk, kept: Samp
             spacing=upsampler.spacing,
             **copying(arguments, upsampler),
         )
+    elif upsampling is not None:
+        upsampling = changed(arguments, upsampling)
     return dataclasses.replace(
         base,
         solver=arguments.solver or base.solver,
@@ -215,6 +232,28 @@ def _sampling(arguments: Namespace, catalogue: Catalogue, walk: Walk, kept: Samp
         batch=arguments.batch,
         upsampling=upsampling,
     )
+
+
+def _render_where_free(
+    engine: Engine,
+    request: TraverseRequest,
+    arguments: Namespace,
+    cancelled: threading.Event,
+    console: Console,
+) -> TraverseResult:
+    """Render to --out; where none was given, to the first name that is free or of this very render."""
+    out: Path = arguments.out
+    others = (out.with_name(f"{out.stem}_{count}{out.suffix}") for count in itertools.count(2))
+    while True:
+        try:
+            return _render(engine, request, cancelled, console)
+        except BadRequest as error:
+            if error.field != "replace":
+                raise
+            if "out" in arguments.given:
+                message = f"{error.message} Give another --out, or give it up with --replace."
+                raise BadRequest(message, field="replace") from None
+        request = dataclasses.replace(request, out=str(next(others)))
 
 
 def _render(

@@ -133,7 +133,7 @@ def _make_request(arguments: Namespace, catalogue: Catalogue) -> UpsampleRequest
 
 
 # What goes with --from: where the image is made and goes, not what it is.
-_BESIDE_SOURCE = ("source", "device", "out", "format")
+_BESIDE_SOURCE = ("source", "device", "out", "format", "json")
 
 
 def _read_source(arguments: Namespace) -> tuple[UpsampleRequest, int]:
@@ -141,16 +141,14 @@ def _read_source(arguments: Namespace) -> tuple[UpsampleRequest, int]:
     from engine.images import read_settings
     from engine.upsample_requests import repeat
 
-    parser = ArgumentParser()
-    _add_arguments(parser)
-    for name, default in vars(parser.parse_args([])).items():
-        if name not in _BESIDE_SOURCE and getattr(arguments, name) != default:
+    for name in (*["images"][: len(arguments.images)], *arguments.given):
+        if name not in _BESIDE_SOURCE:
             word = "An image" if name == "images" else "--" + name.replace("_", "-")
             raise BadRequest(
                 f"{word} can't be given with --from, which repeats a file's own settings.", field=name
             )
     request, index = repeat(read_settings(arguments.source))
-    if arguments.device != "auto":
+    if "device" in arguments.given:
         request = dataclasses.replace(request, device=arguments.device)
     return request, index
 

@@ -19,12 +19,13 @@ MAX_FILES = 100
 class ImportRequest(Request):
     """Files, in any order: each network with its GENIE head, or without one.
 
-    A folder stands for the files in it. `name` says which of the published models a network
-    is where nothing in the files tells; it is for a single network. `replace` allows a model
-    that is there already to be replaced.
+    A folder stands for the files in it; one with a card, or a file of it, for the model it is.
+    `name` says which of the published models a network is where nothing in the files tells; it is
+    for a single network. `replace` allows a model that is there already to be replaced.
     """
 
     kind: ClassVar[str] = "import"
+    lasting: ClassVar[bool] = True
     model: ClassVar[str] = ""  # type: ignore[misc]  # it needs none
 
     files: tuple[str, ...]

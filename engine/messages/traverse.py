@@ -215,6 +215,8 @@ class TraverseRequest(Request):
     the suffix of `out` if empty. `scale` enlarges every picture so many times without
     smoothing. A render that was stopped or killed is continued when the same is asked for
     again, unless `fresh`; its frames wait in a folder beside the video until it is whole.
+    Without `replace` it is refused where another video, or the frames of another render, would be
+    lost: the frames may be with `fresh`.
     """
 
     kind: ClassVar[str] = "traverse"
@@ -227,6 +229,7 @@ class TraverseRequest(Request):
     quality: str = "good"
     scale: int = 1
     fresh: bool = False
+    replace: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.out, str) or not self.out or len(self.out) > 4096:
@@ -236,6 +239,7 @@ class TraverseRequest(Request):
         one_of("quality", self.quality, QUALITIES)
         whole("scale", self.scale, 1, 64)
         flag("fresh", self.fresh)
+        flag("replace", self.replace)
         self.video.check_fps(self.walk.fps)
 
     @property

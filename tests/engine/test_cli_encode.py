@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -262,3 +265,30 @@ def test_a_latent_of_another_model(genie: Genie) -> None:
     ended = genie("decode", image["latent"], "--model", "other", "--json")
     assert ended.code == 2
     assert "belongs to the model 'tiny'" in ended.json["error"]["message"]
+
+
+def test_a_cut_may_begin_beyond_the_edge(genie: Genie) -> None:
+    """Though argparse takes what begins with a dash for an option."""
+    for crop in (("--crop", "-5,0,10,10"), ("--crop=-5,0,10,10",), ("--crop", "-5,-2,10,10")):
+        ended = genie("encode", "a.png", "--model", "tiny", *crop, "--steps", 1, "--json")
+        assert ended.code == 0
+        (photo,) = ended.json["request"]["photos"]
+        assert photo["crop"] == [int(part) for part in crop[-1].removeprefix("--crop=").split(",")]
+    ended = genie("encode", "a.png", "--model", "tiny", "--crop", "-5,0,10")
+    assert (ended.code, "--crop is '-5,0,10'; 4 whole numbers" in ended.err) == (2, True)
+    assert "There is no option -5,0,10" in genie("encode", "--exact", "-5,0,10").err
+    assert "Couldn't read -5,0,10" in genie("encode", "--model", "tiny", "--", "-5,0,10").err
+
+
+def test_a_name_that_can_not_be_printed_ends_nothing(genie: Genie, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a disk with names in another encoding than standard output's."""
+    (made,) = genie("encode", "a.png", "--model", "tiny", "--steps", 1, "--json").json["images"]
+    latents = [Path(f"{letter}\udce9.latent.safetensors") for letter in "pq"]
+    for latent in latents:
+        shutil.copyfile(made["latent"], latent)
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="utf-8", errors="strict"))
+    assert cli.main(["decode", *map(str, latents), "--steps", "1", "--out", "gar\udce7on"]) == 0
+    assert len(list(Path("gar\udce7on").glob("*.png"))) == 2
+    lines = printed.getvalue().decode("ascii").splitlines()
+    assert [line.split(":")[0] for line in lines] == [r"gar\udce7on/p.png", r"gar\udce7on/q.png"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 from engine.checkpoints import library
-from engine.cli import following
+from engine.cli import following, saving
 from engine.images import read_settings
 from engine.messages import Control, PngImage, UpsampleRequest
 from engine.tasks import Engine
@@ -182,8 +184,10 @@ def test_bad_input(upsample: Genie, argv: tuple[str, ...], option: str | None, w
 def test_from_refuses_other_pictures_and_settings(genie: Genie, upsample: Genie) -> None:
     (made,) = upsample(picture("a.png"), "--json").json["files"]
     assert "carries no settings" in genie("upsample", "--from", "a.png").err
-    ended = genie("upsample", "--from", made["path"], "--seed", 3)
-    assert "--seed can't be given with --from" in ended.err
+    for option, value in (("--seed", 3), ("--seed", 0), ("--steps", 5)):
+        ended = genie("upsample", "--from", made["path"], option, value)
+        assert ended.code == 2
+        assert f"{option} can't be given with --from" in ended.err
     (small,) = genie("generate", "--model", "tiny", "--classes", 0, "--steps", 1, "--json").json["files"]
     assert "was not enlarged" in genie("upsample", "--from", small["path"]).err
 
@@ -272,6 +276,10 @@ def test_without_it_nothing_is_said_of_it(generate: Genie) -> None:
             "Grey has no upsampler of its own. `genie models import` adds one",
         ),
         (("--model", "larger"), "Larger makes no images of noise"),
+        (("--upsample-steps", "25"), "--upsample-steps can't be given without --upsample."),
+        (("--upsample-steps", "5"), "--upsample-steps can't be given without --upsample."),
+        (("--aug-level", "0.2"), "--aug-level can't be given without --upsample."),
+        (("--no-consistent",), "--consistent can't be given without --upsample."),
     ],
 )
 def test_what_generate_refuses(generate: Genie, genie_home: Path, argv: tuple[str, ...], words: str) -> None:
@@ -297,3 +305,20 @@ def test_a_stop_while_they_are_made_large(generate: Genie, monkeypatch: pytest.M
     assert (ended.json["complete"], ended.json["upsampled"]["complete"]) == (True, False)
     assert (len(ended.json["files"]), len(ended.json["upsampled"]["files"])) == (3, 1)
     assert "1 of 3 images were enlarged" in ended.err
+
+
+def test_a_stop_before_any_is_made_large(generate: Genie, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = saving.Saver.save
+
+    def interrupted(self: saving.Saver, index: int) -> Path:
+        path = real(self, index)
+        if index == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return path
+
+    monkeypatch.setattr(saving.Saver, "save", interrupted)
+    ended = generate("--classes", "0,1,2", "--upsample", "--json")
+    assert ended.code == 130
+    assert (ended.json["complete"], ended.json["upsampled"]) == (True, None)
+    assert "Stopped. The images are kept; none of them was enlarged." in ended.err
+    assert len(list(Path("out").glob("*.png"))) == len(ended.json["files"]) == 3

@@ -340,7 +340,15 @@ def test_a_place_that_can_not_be_written_says_so(engine: Engine, tmp_path: Path)
 
 @pytest.mark.parametrize(
     "change",
-    [{"out": ""}, {"out": "a.avi"}, {"format": "mpeg"}, {"quality": "great"}, {"scale": 0}, {"fresh": 1}],
+    [
+        {"out": ""},
+        {"out": "a.avi"},
+        {"format": "mpeg"},
+        {"quality": "great"},
+        {"scale": 0},
+        {"fresh": 1},
+        {"replace": 1},
+    ],
 )
 def test_requests_that_can_not_be(tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(BadRequest) as caught:
@@ -359,7 +367,7 @@ def test_requests_survive_the_wire(tmp_path: Path) -> None:
     requests: tuple[Request, ...] = (
         FrameRequest("tiny", (Point(SeedLatent(1), ((None, 0.5), (1, 0.5)), 2.0),), large),
         PaceRequest(w),
-        TraverseRequest(w, "a.webm", large, "webm-av1", "best", 4, True),
+        TraverseRequest(w, "a.webm", large, "webm-av1", "best", 4, True, False),
     )
     for one in requests:
         assert request_from_json(request_to_json(one)) == one

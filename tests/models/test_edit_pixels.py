@@ -170,6 +170,43 @@ def test_a_stroke_is_undone_and_redone_as_one(qapp: object) -> None:
     assert layer.picture == painted
 
 
+def test_strokes_that_were_undone_can_be_redone_at_their_place(qapp: object) -> None:
+    layer = BrushLayer()
+    blank = Pictures(1, 16, 8, 1, bytes(128))
+    layer.go_to("A", blank)
+    for x in (2, 8, 14):
+        layer.press(x, 4, (255,))
+        layer.release()
+    painted = layer.picture
+    while layer.undo():
+        pass
+    layer.go_to("B", blank)
+    assert not layer.can_redo
+    assert not layer.unkept, "nothing is painted anywhere"
+    layer.go_to("A", blank)
+    assert layer.can_redo
+    while layer.redo():
+        pass
+    assert layer.picture == painted
+    layer.go_to("B", blank)
+    assert layer.unkept
+
+
+def test_a_press_in_the_middle_of_a_stroke_begins_another(qapp: object) -> None:
+    layer = BrushLayer()
+    blank = Pictures(1, 16, 8, 1, bytes(128))
+    layer.start(blank)
+    layer.press(2, 2, (255,))
+    layer.move(6, 2)
+    first = layer.picture
+    layer.press(12, 6, (90,))
+    layer.release()
+    assert layer.undo()
+    assert layer.picture == first
+    assert layer.undo()
+    assert layer.picture == blank
+
+
 def test_a_line_has_no_gaps(qapp: object) -> None:
     mask = MaskLayer()
     mask.start(Pictures(1, 64, 8, 1, bytes(512)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from pytestqt.qtbot import QtBot
 
 from app.models.library import LibraryModel, is_model_file, parameters_of
 from app.models.studio import Studio
+from app.models.traverse.desk import opens_here
+from app.models.undo import Change
+from app.store import Store
 from engine.checkpoints.library import user_folder
 from engine.messages import Catalogue, Control, Event, Imported, ImportRequest, Loading, ModelInfo, Refused
 from tests.engine.tiny_model import write_tiny_model
@@ -79,6 +84,9 @@ def test_what_may_be_a_model(tmp_path: Path) -> None:
     names = ("a.pth", "B.PT", "c.ckpt", "d.safetensors", "e.png", "f")
     assert [is_model_file(Path(name)) for name in names] == [True, True, True, True, False, False]
     assert is_model_file(tmp_path)  # a folder may hold them
+    assert is_model_file(tmp_path / "card.toml")
+    assert not opens_here(tmp_path / "card.toml")  # other files of its kind are walks
+    assert opens_here(tmp_path / "walk.toml")
 
 
 def test_parameters_are_read_from_the_heads_of_the_files(tmp_path: Path) -> None:
@@ -155,6 +163,50 @@ def test_an_import_that_waits_leaves_the_queue(qtbot: QtBot) -> None:
         assert studio.library.importing.files == (Path("/x/one.pth"),)
 
 
+def test_answering_one_refusal_keeps_the_others(studio: Studio, qtbot: QtBot) -> None:
+    library = studio.library
+    library.import_files([Path("/x/bad1.pth"), Path("/x/bad2.pth"), Path("/x/good.pth")])
+    done(qtbot, library)
+    assert [one.file for one in library.refused] == ["/x/bad1.pth", "/x/bad2.pth"]
+    assert library.import_again("/x/bad2.pth") is not None
+    assert [one.file for one in library.refused] == ["/x/bad1.pth"]  # while it is read as well
+    done(qtbot, library)
+    assert [one.file for one in library.refused] == ["/x/bad1.pth", "/x/bad2.pth"]
+    library.import_again("/x/bad1.pth")
+    done(qtbot, library)
+    assert [one.file for one in library.refused] == ["/x/bad2.pth", "/x/bad1.pth"]
+    library.import_files([Path("/x/good.pth")])  # something else
+    done(qtbot, library)
+    assert library.refused == ()
+    library.import_files([Path("/x/bad1.pth"), Path("/x/bad2.pth")])
+    done(qtbot, library)
+    library.import_again("/x/bad1.pth")
+    done(qtbot, library)
+    library.dismiss()
+    assert library.refused == ()
+
+
+def test_an_import_that_was_cut_off_goes_on_at_the_next_start(qtbot: QtBot, tmp_path: Path) -> None:
+    importer, path = Importer(gated=True), tmp_path / "history.sqlite"
+    studio = Studio(Store(path), lambda: importer)
+    with qtbot.waitSignal(studio.host.engine_ready):
+        studio.start()
+    studio.library.import_files([Path("/x/one.pth")], name="one", replace=True)
+    importer.import_gate.wait_reached()
+    assert studio.queue.running is not None
+    threading.Timer(0.05, importer.open_all).start()
+    assert studio.shutdown()
+
+    again = Importer()
+    with studio_with(qtbot, again, Store(path)) as studio:
+        # Nobody has entered the Models room: the catalogue is read again all the same.
+        with qtbot.waitSignals([studio.queue.job_finished, studio.catalogue_changed]):
+            assert [job.request.kind for job in studio.queue.jobs] == ["import"]
+        assert done(qtbot, studio.library).models == ("one",)
+        (seen,) = [seen.request for seen in again.seen if isinstance(seen.request, ImportRequest)]
+        assert seen == ImportRequest(("/x/one.pth",), "one", replace=True)
+
+
 def test_no_file_at_all_is_said(studio: Studio) -> None:
     said: list[str] = []
     studio.notice.connect(lambda words, *_: said.append(words))
@@ -190,6 +242,77 @@ def test_removing_a_model_and_undo(studio: Studio, qtbot: QtBot) -> None:
     assert not folder.exists()
     studio.undo()
     assert folder.exists()
+
+
+def listed(studio: Studio, qtbot: QtBot, importer: Importer, *models: ModelInfo) -> None:
+    """The engine offers the fake models and these."""
+    importer.listed = Catalogue((*fake_catalogue().models, *models), fake_catalogue().solvers)
+    with qtbot.waitSignal(studio.catalogue_changed):
+        studio.host.refresh_catalogue()
+
+
+def test_the_chosen_model_is_chosen_again_when_it_comes_back(
+    studio: Studio, qtbot: QtBot, importer: Importer
+) -> None:
+    _, values = own_model()
+    info = info_of(values)
+    settings = studio.settings
+    listed(studio, qtbot, importer, info)
+    settings.set_values({"model": "tiny", "steps": 17, "pick": (3,)})
+    before = settings.to_dict()
+    for take in (lambda: studio.library.remove(info), studio.redo):
+        assert take()
+        listed(studio, qtbot, importer)
+        assert settings.model == "fashion32"
+        change = studio.undo()
+        assert change is not None
+        assert change.words == "Tiny removed."
+        listed(studio, qtbot, importer, info)
+        assert settings.to_dict() == before
+    assert studio.undo() is not None  # what was done before, not the model's coming back
+    assert settings.model == "fashion32"
+
+
+def test_a_choice_made_meanwhile_stands(studio: Studio, qtbot: QtBot, importer: Importer) -> None:
+    _, values = own_model()
+    info = info_of(values)
+    listed(studio, qtbot, importer, info)
+    studio.settings.model = "tiny"
+    offered: list[Change] = []
+    studio.notice.connect(lambda _words, _kind, more: offered.append(more))
+    studio.library.remove(info)
+    listed(studio, qtbot, importer)
+    studio.settings.model = "plain"
+    offered[-1]()  # the button of the message
+    listed(studio, qtbot, importer, info)
+    assert studio.settings.model == "plain"
+
+
+def test_what_could_not_be_undone_is_not_said_to_be(studio: Studio) -> None:
+    _, values = own_model()
+    said: list[str] = []
+    studio.library.remove(info_of(values))
+    studio.notice.connect(lambda words, *_: said.append(words))
+    own_model()  # another one of that name
+    assert studio.undo() is not None  # there was something
+    assert len(said) == 1
+    assert "is there by now" in said[0]
+    assert not studio.undo_list.can_undo
+    assert not studio.undo_list.can_redo
+    assert studio.undo() is None
+
+
+def test_what_could_not_be_done_again_is_not_said_to_be(studio: Studio) -> None:
+    folder, values = own_model()
+    studio.library.remove(info_of(values))
+    studio.undo()
+    shutil.rmtree(folder)
+    said: list[str] = []
+    studio.notice.connect(lambda words, *_: said.append(words))
+    assert studio.redo() is not None
+    assert len(said) == 1
+    assert "Couldn't remove" in said[0]
+    assert not studio.undo_list.can_undo
 
 
 def test_bundled_models_stay(studio: Studio) -> None:

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.models.studio import Studio
 from app.models.traverse.drafts import DraftFrames
+from app.models.traverse.shelf import point_of
 from app.models.traverse.timeline import TimelineModel
 from engine.errors import BadRequest
 from engine.messages import GenerateRequest, SeedLatent, SlerpLatent
@@ -153,6 +154,51 @@ def test_a_failure_is_said_and_tried_again(
     settle(qtbot, drafts)
 
 
+def test_a_failure_stays_until_the_walk_goes_another_way(
+    qtbot: QtBot, studio: Studio, drafts: DraftFrames, line: TimelineModel, engine: WalkingEngine
+) -> None:
+    engine.bad_seeds = {2}
+    ids = line.add([spot(1), spot(2)])
+    qtbot.waitUntil(lambda: drafts.state == "failed", timeout=PATIENCE_MS)
+    assert drafts.failure is not None
+    line.set_thumbnail(MODEL, point_of(line.keys[1].spot), b"-")
+    assert line.keys[1].spot.thumbnail
+    line.edit("name", "Boot", ids)
+    line.edit("seconds", 1.0, ids)
+    with qtbot.waitSignal(line.settled, timeout=PATIENCE_MS):
+        pass
+    studio.traverse.set_looked_at(False)
+    studio.traverse.set_looked_at(True)
+    assert drafts.state == "failed"
+    assert drafts.failure is not None
+    engine.bad_seeds = set()
+    line.edit("label", 3, ids[1:])
+    assert drafts.state == "idle"
+    assert drafts.failure is None
+    settle(qtbot, drafts)
+
+
+def test_why_the_pace_is_not_measured_stays_until_the_walk_goes_another_way(
+    qtbot: QtBot, studio: Studio, line: TimelineModel, engine: WalkingEngine
+) -> None:
+    measure, trouble = engine.scripts["pace"], BadRequest("The file is gone.")
+    engine.scripts["pace"] = lambda _request, _control: iter([trouble])
+    pace = studio.traverse.pace
+    ids = line.add([spot(1), spot(2)])
+    line.set_setting("constant_pace", True)
+    qtbot.waitUntil(lambda: pace.failure is not None, timeout=PATIENCE_MS)
+    line.set_thumbnail(MODEL, point_of(line.keys[0].spot), b"-")
+    line.edit("name", "Boot", ids)
+    line.edit("hold", 1.0, ids)
+    assert pace.failure is not None
+    engine.scripts["pace"] = measure
+    told: list[bool] = []
+    pace.changed.connect(lambda: told.append(pace.failure is None))
+    line.edit("label", 3, ids)
+    assert told == [True]
+    qtbot.waitUntil(lambda: not line.pace_missing, timeout=PATIENCE_MS)
+
+
 def test_playing_moves_the_playhead_in_real_time(
     qtbot: QtBot, studio: Studio, line: TimelineModel, drafts: DraftFrames
 ) -> None:
@@ -177,6 +223,21 @@ def test_playing_moves_the_playhead_in_real_time(
     qtbot.waitUntil(lambda: 0 < line.frame < line.total - 2, timeout=PATIENCE_MS)  # round and on
     studio.traverse.set_stage("pad")
     assert not player.playing
+
+
+def test_another_walk_is_played_from_its_beginning(qtbot: QtBot) -> None:
+    with studio_of(qtbot, WalkingEngine(gated=True)) as studio:  # no picture that comes winds the clock
+        line, player = studio.traverse.timeline, studio.traverse.player
+        walk(line)
+        line.set_seconds(100.0)
+        line.seek(2500)
+        again = line.walk
+        assert again is not None
+        player.play()
+        line.load_walk(again)
+        qtbot.waitUntil(lambda: line.frame > 0, timeout=PATIENCE_MS)
+        assert line.frame < 2500
+        player.pause()
 
 
 # --- the film
@@ -255,6 +316,25 @@ def test_a_video_without_a_walk_is_played(qtbot: QtBot, studio: Studio, tmp_path
     assert studio.traverse.film.total == 3
     assert studio.traverse.stage == "film"
     assert not studio.traverse.add_here()
+
+
+def test_a_folder_of_frames_is_as_fast_as_its_walk(qtbot: QtBot, studio: Studio, tmp_path: Path) -> None:
+    np = pytest.importorskip("numpy")
+    from engine.messages.traverse import Sampling
+    from engine.messages.walks import Keyframe, Walk
+    from engine.video import open_writer
+    from engine.video_files import describe_walk
+
+    keyframes = (Keyframe(SeedLatent(1), seconds=0.05), Keyframe(SeedLatent(2)))
+    text = describe_walk(Walk(MODEL, keyframes, fps=60.0), Sampling())
+    writer = open_writer(tmp_path / "walk", "png", "best", (16, 16), 1, 60.0, text)
+    for index in range(4):
+        writer.add(np.full((16, 16, 1), 20 * index, np.uint8))
+    writer.close()
+    film = studio.traverse.film
+    studio.traverse.show_film(tmp_path / "walk")
+    qtbot.waitUntil(lambda: film.total == 4, timeout=PATIENCE_MS)
+    assert film.fps == 60
 
 
 def test_what_is_no_video_is_said(qtbot: QtBot, studio: Studio, tmp_path: Path) -> None:

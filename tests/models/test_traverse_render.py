@@ -11,7 +11,10 @@ from pytestqt.qtbot import QtBot
 from app.models.studio import Studio
 from app.models.traverse.render import RenderModel
 from engine.errors import BadRequest, UnusableFolder
+from engine.journal import unfinished_folder
+from engine.messages import GenerateRequest, request_to_json
 from engine.messages.traverse import TraverseRequest
+from tests.fake_engine import Gate
 from tests.models.traverse_kit import MODEL, PATIENCE_MS, WalkingEngine, spot, studio_of
 
 
@@ -119,6 +122,24 @@ def test_one_that_waits_is_taken_back(
     render.stop()
     engine.render_gate.open_all()
     qtbot.waitUntil(lambda: studio.queue.running is None, timeout=PATIENCE_MS)
+
+
+def test_one_that_was_to_go_on_and_is_taken_back_can_still_go_on(
+    qtbot: QtBot, render: RenderModel, studio: Studio, engine: WalkingEngine
+) -> None:
+    unfinished_folder(render.path).mkdir()
+    render.from_dict({"left": request_to_json(render.request())})
+    engine.gate = Gate()
+    studio.queue.add(GenerateRequest(MODEL))
+    engine.gate.wait_reached()
+    render.resume()
+    assert (render.state, render.left_over) == ("waiting", False)
+    render.stop()
+    assert (render.state, render.left_over, render.can_resume) == ("stopped", True, True)
+    assert render.to_dict()["left"] is not None
+    render.resume()
+    engine.open_all()
+    qtbot.waitUntil(lambda: render.state == "done", timeout=PATIENCE_MS)
 
 
 def test_a_failure_is_kept_and_can_be_gone_on_with(

@@ -90,6 +90,22 @@ def test_a_keyframe_at_the_playhead_takes_from_the_time_there(line: TimelineMode
     assert seeds(line) == [1, 2, 7, 3, 8]
 
 
+def test_a_keyframe_at_the_playhead_makes_no_walk_of_constant_pace_longer(line: TimelineModel) -> None:
+    three(line)
+    line.set_setting("constant_pace", True)
+    assert line.walk is not None
+    pace = (((0.0, 0.0), (1.0, 9.0)), ((0.0, 0.0), (1.0, 1.0)))
+    line.set_pace(dataclasses.replace(line.walk, pace=pace))
+    assert line.plan is not None
+    assert line.plan.arrive == (0, 108, 120)
+    total = line.total
+    line.seek(100)
+    line.add_at_playhead(spot(7))
+    assert seeds(line) == [1, 7, 2, 3]
+    assert line.total == pytest.approx(total, abs=1)
+    assert [key.seconds for key in line.keys[:2]] == pytest.approx([2 * 100 / 108, 2 * 8 / 108])
+
+
 def test_another_model_is_another_walk(line: TimelineModel, said: list[str]) -> None:
     three(line)
     assert line.add([Spot("plain", SeedLatent(1))]) == []
@@ -193,6 +209,28 @@ def test_values_that_cannot_be_are_said_and_not_taken(line: TimelineModel) -> No
         assert "total" in line.errors
     assert line.set_seconds(10.0)
     assert line.seconds == pytest.approx(10, abs=2 / 24)
+
+
+def test_what_is_wrong_is_of_the_keyframe_it_was_typed_for(line: TimelineModel) -> None:
+    ids = three(line)
+    line.select(ids[:1])
+    line.edit("hold", -5.0)
+    line.set_setting("fps", 0.0)
+    line.select([ids[1], ids[0]])  # the one chosen last is shown, which is the same
+    assert set(line.errors) == {"hold", "fps"}
+    line.select(ids[1:2])
+    assert set(line.errors) == {"fps"}
+    line.edit("hold", -5.0)
+    assert set(line.errors) == {"fps", "hold"}
+    line.clear_error("hold")
+    assert set(line.errors) == {"fps"}
+    walk = line.walk
+    assert walk is not None
+    line.load_walk(walk)
+    assert line.errors == {}
+    line.set_seconds(-1.0)
+    line.from_dict(line.to_dict())
+    assert line.errors == {}
 
 
 def test_a_class_or_guidance_changed_asks_for_a_new_picture(qtbot: QtBot, line: TimelineModel) -> None:

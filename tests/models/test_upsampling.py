@@ -225,6 +225,17 @@ def test_the_switch_makes_everything_generated_large(studio: Studio, qtbot: QtBo
     assert len(asked(engine)) == 1
 
 
+def test_the_switch_takes_no_seed_of_the_dialog(studio: Studio, qtbot: QtBot, engine: Upsampler) -> None:
+    model = studio.upsampling
+    model.set_value("seed", 3)
+    model.set_value("aug_seed", 4)
+    model.set_value("steps", 2)
+    model.set_auto(True)
+    finish(qtbot, studio, model="fashion32", count=1, seed=9)
+    upsampled(qtbot, studio)
+    assert [(one.seed, one.aug_seed, one.steps) for one in asked(engine)] == [(9, 9, 2)]
+
+
 def test_for_ever_goes_on_with_the_switch_on(studio: Studio, qtbot: QtBot, engine: Upsampler) -> None:
     studio.upsampling.set_auto(True)
     studio.settings.set_values({"model": "fashion32", "count": 1})
@@ -271,11 +282,19 @@ def test_wrong_settings_are_refused_and_good_ones_kept(qtbot: QtBot, tmp_path: P
         with pytest.raises(BadRequest) as error:
             model.set_value(name, value)
         assert error.value.field == name
+    assert not model.differs()
     model.set_value("steps", 7)
     model.set_value("aug_seed", 3)
+    model.set_value("seed", 4)
+    assert model.differs(["seed"])
+    assert not model.differs(["aug_level"])
     studio.shutdown()
     again = Studio(Store(tmp_path / "history.sqlite"), Upsampler)
-    assert (again.upsampling.value("steps"), again.upsampling.value("aug_seed")) == (7, 3)
+    assert [again.upsampling.value(name) for name in ("steps", "aug_seed", "seed")] == [7, None, None]
+    again.session.set("upsample", {"steps": 6, "seed": 4})  # as kept by an earlier version
+    again.shutdown()
+    again = Studio(Store(tmp_path / "history.sqlite"), Upsampler)
+    assert (again.upsampling.value("steps"), again.upsampling.value("seed")) == (6, None)
     again.upsampling.reset()
     assert {name: again.upsampling.value(name) for name in DEFAULTS} == DEFAULTS
     again.shutdown()

@@ -324,6 +324,24 @@ def test_previews_go_through_the_mailbox_and_never_through_signals(qtbot: QtBot,
     assert any(isinstance(event, Loading) for event in events)
 
 
+def test_the_catalogue_is_read_again_while_a_job_runs(qtbot: QtBot, start: Start) -> None:
+    engine = FakeEngine(gated=True)
+    host, listener = start(engine)
+    until_ready(qtbot, listener)
+    host.submit(1, REQUEST)
+    engine.gate.wait_reached()
+    listener.heard.clear()
+    host.refresh_catalogue()
+    engine.open()
+    qtbot.waitUntil(lambda: "catalogue" in listener.names())
+    assert listener.ends(1) == []
+    engine.open_all()
+    until_ended(qtbot, listener, 1)
+    host.submit(2, REQUEST)  # what was asked for once is read once, not again behind the job
+    until_ended(qtbot, listener, 2)
+    assert listener.names().count("catalogue") == 1
+
+
 def test_a_warm_up_lets_a_real_job_of_another_model_go_first(qtbot: QtBot, start: Start) -> None:
     engine = FakeEngine()
     engine.warm_gate = type(engine.warm_gate)()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from app.tour import inspection
 from app.views.edit_room import EditRoom
 from app.views.main_window import MainWindow
 from app.views.picture_images import to_image
-from engine.messages import Pictures
+from engine.messages import Catalogue, Pictures
 from tests.fake_edits import edit_scripts
-from tests.fake_engine import FakeEngine
+from tests.fake_engine import FakeEngine, fake_catalogue
 from tests.views.studio_kit import PATIENCE_MS, add_batch, drag, pixels
 
 
@@ -126,6 +127,34 @@ def test_leaving_the_dialog_opens_nothing(
     assert room.dialog is None
     assert room.edits.page == "empty"
     assert room.edits.encode.crop is None
+
+
+def test_several_pictures_are_asked_for_the_class_that_the_model_needs(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    known = fake_catalogue()
+    strict = dataclasses.replace(known.models[0], name="strict", title="Strict", null_label=False)
+    catalogue = Catalogue((*known.models, strict), known.solvers)
+    window = open_window(FakeEngine(scripts=edit_scripts(), catalogue=catalogue))
+    window.show_room("edit")
+    room = window.edit_room
+    room.edits.settings.model = "strict"
+    paths = [photo(tmp_path / f"{name}.png") for name in "ab"]
+    drop(window, *paths)
+    dialog = room.stage.dialog
+    assert dialog is not None
+    assert is_well_made()
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert room.stage.dialog is None
+    assert room.edits.page == "empty"
+    drop(window, *paths)
+    dialog = room.stage.dialog
+    assert dialog is not None
+    assert dialog.label.findText("No class") < 0
+    dialog.label.setCurrentIndex(dialog.label.findText("Sneaker"))
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: room.edits.page == "round trip", timeout=PATIENCE_MS)
+    assert [node.facts["label"] for node in room.edits.sessions.tree] == [7, 7]
 
 
 def test_original_round_trip_and_difference_stand_beside_the_report(
@@ -300,6 +329,26 @@ def test_the_tree_is_walked_renamed_and_pruned_by_keys(
     assert len(sessions.tree) == 1
     qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert len(sessions.tree) == 3
+
+
+def test_undo_is_offered_after_a_change_of_the_picture_looked_at(
+    qtbot: QtBot, window: MainWindow, room: EditRoom, tmp_path: Path
+) -> None:
+    encode(qtbot, window, photo(tmp_path / "a.png"))
+    panel, sessions = room.sessions, room.edits.sessions
+    root = sessions.current
+    assert root is not None
+    assert not panel.undo.isEnabled()
+    sessions.rename_edit(root.id, "sneaker")
+    assert panel.undo.isEnabled()
+    qtbot.mouseClick(panel.undo, Qt.MouseButton.LeftButton)
+    assert (panel.undo.isEnabled(), panel.redo.isEnabled()) == (False, True)
+    sessions.delete_edit(root.id)
+    assert panel.undo.isEnabled()
+    qtbot.mouseClick(panel.undo, Qt.MouseButton.LeftButton)
+    assert sessions.current is not None
+    assert sessions.open(sessions.id)
+    assert not panel.undo.isEnabled(), "a session begins with nothing done"
 
 
 def test_a_mask_is_painted_and_ctrl_z_takes_the_stroke_back(

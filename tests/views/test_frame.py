@@ -28,6 +28,8 @@ from app.store.records import StoreFull
 from app.views import attention, theme
 from app.views.main_window import MainWindow
 from app.views.palette import score
+from app.views.question import closing_question
+from engine.messages import GenerateRequest, ImportRequest, Request, WarmUp
 from tests.fake_engine import FakeEngine
 
 LEFT = Qt.MouseButton.LeftButton
@@ -343,6 +345,18 @@ def test_keys_can_be_changed_but_not_shared(window: MainWindow) -> None:
     assert window.shortcuts.keys("forever") == "Ctrl+Shift+F"
 
 
+def test_keys_of_a_command_that_is_gone_are_forgotten(
+    open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "history.db")
+    store.set_setting("session.shortcuts", {"forever": "Ctrl+G", "of-another-version": "Ctrl+J"})
+    window = open_window(store=store)
+    assert window.shortcuts.keys("forever") == "Ctrl+G"
+    window.shortcuts.reset()
+    assert window.shortcuts.keys("forever") == "Ctrl+Shift+F"
+    assert window.studio.session.get("shortcuts") == {}
+
+
 def test_looks_are_changed_at_once_and_remembered(window: MainWindow, qtbot: QtBot) -> None:
     window.show_room("settings")
     qtbot.mouseClick(window.settings_page.look.buttons["light"], LEFT)
@@ -387,6 +401,27 @@ def test_closing_asks_only_while_work_runs(open_window: Callable[..., MainWindow
     assert not window.isVisible()
 
 
+def words_of(question: QWidget) -> str:
+    return " ".join(label.text() for label in question.findChildren(QLabel))
+
+
+def test_the_question_promises_only_what_happens(window: MainWindow, qtbot: QtBot) -> None:
+    def asked(request: Request | None) -> str:
+        question = closing_question(window, running=request)
+        qtbot.addWidget(question)
+        return words_of(question)
+
+    picture = asked(GenerateRequest("fashion32"))
+    assert "A picture is being made" in picture
+    assert "starts again" in picture
+    models = asked(ImportRequest(("a.pth",)))
+    assert "A model is being imported" in models
+    assert "starts again" in models  # it lasts, see tests/models/test_library.py
+    other = asked(WarmUp("fashion32"))  # like all that does not last
+    assert "starts again" not in other
+    assert "asked for again" in other
+
+
 def test_closing_asks_while_a_result_is_in_memory_only(
     open_window: Callable[..., MainWindow], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,7 +438,7 @@ def test_closing_asks_while_a_result_is_in_memory_only(
         window.close()
         assert window.isVisible()
         assert window.closing is not None
-        words = " ".join(label.text() for label in window.closing.findChildren(QLabel))
+        words = words_of(window.closing)
         assert "1 result is not in the history yet" in words
         qtbot.mouseClick(window.closing.stay, LEFT)
         assert (window.isVisible(), history.waiting) == (True, 1)

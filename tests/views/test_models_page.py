@@ -18,7 +18,7 @@ from app.views.main_window import MainWindow
 from engine.checkpoints.library import user_folder
 from engine.messages import Catalogue, Imported, ImportRequest, Refused
 from tests.engine.tiny_model import write_tiny_model
-from tests.fake_engine import fake_catalogue
+from tests.fake_engine import Gate, fake_catalogue
 from tests.models.test_library import Importer
 
 LEFT = Qt.MouseButton.LeftButton
@@ -183,6 +183,34 @@ def test_a_model_that_is_there_can_be_replaced(open_window: Open, qtbot: QtBot) 
     qtbot.mouseClick(answers(panel)[1], LEFT)
     qtbot.waitUntil(lambda: panel.title.text() == "1 model imported")
     assert asked[-1].files == ("/y/net.pth", "/y/head.pth")
+    assert [row.refused.file for row in panel.rows] == ["/x/net.pth", "/x/head.pth"]  # not answered yet
+    qtbot.mouseClick(answers(panel)[0], LEFT)
+    qtbot.waitUntil(lambda: panel.title.text() == "1 model imported" and not panel.rows)
+    assert asked[-1].files == ("/x/net.pth", "/x/head.pth")
+
+
+def test_the_others_refused_wait_while_one_is_answered(open_window: Open, qtbot: QtBot) -> None:
+    importer = Importer()
+
+    def there(request: ImportRequest, _control: object) -> object:
+        refused = tuple(Refused(file, "It is there already.", "replace") for file in request.files)
+        if request.replace:
+            importer.import_gate.pass_through()
+        yield Imported(request, (), () if request.replace else refused, 0.1)
+
+    importer.scripts["import"] = there  # type: ignore[assignment]
+    window = open_window(importer)
+    drop(window, Path("/x/one.pth"), Path("/x/two.pth"))
+    panel, library = window.models_page.importing, window.studio.library
+    qtbot.waitUntil(lambda: len(panel.rows) == 2)
+    importer.import_gate = Gate()
+    qtbot.mouseClick(answers(panel)[0], LEFT)
+    assert [button.isEnabled() for button in answers(panel)] == [False]  # one at a time
+    assert library.cancel_import()
+    importer.import_gate.open_all()
+    qtbot.waitUntil(lambda: library.importing is None)
+    assert panel.isVisible()
+    assert [button.isEnabled() for button in answers(panel)] == [True]
 
 
 def test_an_own_model_is_removed_with_undo_and_emptied_after_a_question(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from app.models.blocks import enlarged
@@ -18,6 +20,7 @@ from app.models.studio import Studio
 from app.views.main_window import MainWindow
 from app.views.picture_images import to_image
 from app.views.upsample_dialog import UpsampleDialog
+from app.views.upsample_file import FileUpsampler
 from engine.images import save
 from engine.messages import Pictures, Upsampled
 from engine.upsample_requests import settings_of
@@ -116,6 +119,37 @@ def test_noise_and_seeds_lie_under_advanced(window: MainWindow, qtbot: QtBot, en
     large(qtbot, window.studio)
     assert (asked(engine)[0].aug_level, asked(engine)[0].aug_seed, asked(engine)[0].seed) == (0.25, 12, 4)
     assert not asked(engine)[0].consistent
+
+
+def test_what_was_changed_is_seen_and_put_back(window: MainWindow, qtbot: QtBot, engine: Upsampler) -> None:
+    model = window.studio.upsampling
+    finish(qtbot, window.studio, model="fashion32", count=1, seed=4)
+    dialog = opened(window, qtbot)
+    assert not dialog.put_back.isEnabled()
+    assert dialog.put_back.accessibleName()
+    assert dialog.put_back.toolTip()
+    dialog.reject()
+    for name, value in (("steps", 9), ("aug_level", 0.5), ("consistent", False), ("seed", 77)):
+        model.set_value(name, value)
+    dialog = opened(window, qtbot)
+    assert dialog.advanced.isVisible()
+    entry = dialog.seed.control
+    assert isinstance(entry, QLineEdit)
+    assert entry.text() == "77"
+    entry.setFocus()
+    QTest.keyClicks(entry, "x")
+    assert dialog.seed.error.text()
+    qtbot.mouseClick(dialog.put_back, LEFT)
+    assert not model.differs()
+    assert not dialog.put_back.isEnabled()
+    assert (dialog.steps.value, dialog.aug_level.value, dialog.consistent.isChecked()) == (5, 0.05, True)
+    assert (entry.text(), dialog.seed.error.text()) == ("", "")
+    assert dialog.plan.text() == "1 picture, 5 evaluations"
+    qtbot.mouseClick(dialog.accept_button, LEFT)
+    large(qtbot, window.studio)
+    assert (asked(engine)[0].steps, asked(engine)[0].seed) == (5, 4)
+    finish(qtbot, window.studio, model="fashion32", count=1, seed=5)
+    assert not opened(window, qtbot).advanced.isVisible()
 
 
 def test_the_key_and_the_history_menu(window: MainWindow, qtbot: QtBot, engine: Upsampler) -> None:
@@ -229,6 +263,37 @@ def test_what_is_no_picture_is_said(window: MainWindow, qtbot: QtBot, tmp_path: 
     window.upsample_file(tmp_path / "torn.png")
     qtbot.waitUntil(lambda: bool(window.notices.shown), timeout=PATIENCE_MS)
     assert "torn.png" in window.notices.shown[-1].text
+
+
+def ended(window: MainWindow, qtbot: QtBot, path: Path, end: str) -> weakref.ref[Image.Image]:
+    """Opens the dialog for a picture and leaves it; the picture, if it is still there."""
+    assert window.upsample_file(path)
+    opener = window.file_upsampler
+    assert opener is not None
+    qtbot.waitUntil(lambda: opener.dialog is not None, timeout=PATIENCE_MS)
+    dialog = opener.dialog
+    assert dialog is not None
+    assert dialog._image is not None
+    picture = weakref.ref(dialog._image)
+    getattr(dialog, end)()
+    assert window.file_upsampler is None
+    return picture
+
+
+def test_the_photograph_is_let_go_when_the_dialog_closes(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    photograph(tmp_path / "boot.png")
+    (tmp_path / "torn.png").write_bytes(b"no picture")
+    pictures = [ended(window, qtbot, tmp_path / "boot.png", end) for end in ("reject", "accept")]
+    window.upsample_file(tmp_path / "torn.png")
+    qtbot.waitUntil(lambda: window.file_upsampler is None, timeout=PATIENCE_MS)
+    large(qtbot, window.studio)
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert window.findChildren(FileUpsampler) == []
+    assert window.findChildren(UpsampleDialog) == []
+    gc.collect()
+    assert [picture() for picture in pictures] == [None, None]
 
 
 def test_a_dropped_picture_of_another_task_is_offered_where_it_has_the_size_for_it(

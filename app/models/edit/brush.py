@@ -142,7 +142,7 @@ class BrushLayer(QObject):
     @property
     def unkept(self) -> bool:
         """There are strokes, here or at another place, that nothing was made of yet."""
-        return self.touched or bool(self._elsewhere)
+        return self.touched or any(undo for _, undo, _ in self._elsewhere.values())
 
     @property
     def can_undo(self) -> bool:
@@ -162,7 +162,7 @@ class BrushLayer(QObject):
     def go_to(self, place: str, picture: Pictures) -> None:
         """Paint at another place: on this picture, or on what was painted there already."""
         self.release()
-        if self.touched:
+        if self._undo or self._redo:
             self._elsewhere[self._place] = (self._pixels, self._undo, self._redo)
         self._place = place
         if place in self._elsewhere:
@@ -175,7 +175,8 @@ class BrushLayer(QObject):
         self._show_strokes(self._pixels, [], [])
 
     def press(self, x: float, y: float, colour: Sequence[int]) -> None:
-        """Touch down: a stroke of this colour (one level a channel) begins."""
+        """Touch down: a stroke of this colour (one level a channel) begins; one that was begun is done."""
+        self.release()
         self._base = self._pixels
         self._covered = np.zeros(self._pixels.shape[:2])
         self._colour = np.asarray(colour, np.float64)

@@ -272,8 +272,13 @@ class Edits(QObject):
         return self.encode.stop() or self.round_trips.stop() or self.directions.stop()
 
     def undo(self) -> bool:
-        """A stroke, where one is painted; else what was done last to the session."""
+        """A stroke, where one is painted; else what was done last to the session.
+
+        Not in the middle of a stroke: going to another edit would take it from under the brush.
+        """
         layer = self.layer
+        if layer is not None and layer.painting:
+            return True
         if layer is not None and layer.undo():
             self.pending.settle()
             return True
@@ -281,6 +286,8 @@ class Edits(QObject):
 
     def redo(self) -> bool:
         layer = self.layer
+        if layer is not None and layer.painting:
+            return True
         if layer is not None and layer.redo():
             self.pending.settle()
             return True

@@ -32,7 +32,7 @@ _REFUSED_NAMED = 3
 _AT_ONCE = 4  # pictures whose files are written without anybody noticing
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Taken:
     """An outcome on its way into the files: what it is called, and whether it is shown then."""
 
@@ -54,6 +54,7 @@ class EncodeModel(QObject):
     progress_changed = Signal()
     preview_changed = Signal()  # the picture as it dissolves
     cropping = Signal(object)  # CropModel: ask which pixels are meant
+    class_wanted = Signal(int)  # how many pictures: the model needs a class to encode them as
     refused = Signal(str)  # why a picture can't be opened, to be said where it was asked for
     notice = Signal(str, str, object)  # as that of Studio
 
@@ -84,6 +85,9 @@ class EncodeModel(QObject):
         self._failure: Failure | None = None
         self._request: EncodeRequest | None = None
         self._label: int | None = None
+        self._batch: tuple[Path, ...] = ()  # that wait for a person to say their class
+        self._not_kept: list[_Taken] = []  # encoded, but their files could not be written
+        self._again: _Taken | None = None  # the one of these that is shown as failed
         self._notes: tuple[str, ...] = ()
         self._exact = False
         queue.job_removed.connect(self._on_removed)
@@ -93,6 +97,7 @@ class EncodeModel(QObject):
         queue.job_finished.connect(self._on_finished)
         queue.job_cancelled.connect(self._on_cancelled)
         queue.job_failed.connect(self._on_failed)
+        settings.model_changed.connect(self._on_model)
 
     # --- what is there
 
@@ -154,9 +159,14 @@ class EncodeModel(QObject):
     # --- verbs
 
     def open_files(self, paths: Sequence[Path]) -> bool:
-        """One picture goes to the crop, several (or a folder) are encoded as one job at once."""
+        """One picture goes to the crop, several (or a folder) are encoded as one job at once.
+
+        Without a class, whatever the one before was: of several, a model that can't do without is
+        asked about with `class_wanted`.
+        """
         if self._must_wait():
             return False
+        self._label, self._batch = None, ()
         try:
             files = pictures_in(paths)
         except (EngineError, OSError) as error:
@@ -166,7 +176,18 @@ class EncodeModel(QObject):
             self._set_state("reading")
             self.reader.read_file(files[0], self._background())
             return True
+        info = self._settings.model_info
+        if info is not None and info.classes and not info.null_label:
+            self._batch = tuple(files)
+            self.class_wanted.emit(len(files))
+            return True
         return self._encode_files(files)
+
+    def encode_batch(self, label: int) -> bool:
+        """Encode the pictures that `class_wanted` was about, all of them as this class."""
+        files, self._batch = self._batch, ()
+        self._label = label
+        return bool(files) and self._encode_files(files)
 
     def open_png(self, data: bytes | Callable[[], bytes], name: str, label: int | None = None) -> None:
         """A picture that is no file of a person's: pasted, or of the history.
@@ -189,8 +210,8 @@ class EncodeModel(QObject):
         return True
 
     def drop_crop(self) -> None:
-        """The picture is not wanted after all."""
-        self._crop = None
+        """The picture, or the pictures, are not wanted after all."""
+        self._crop, self._batch = None, ()
         if self._state == "reading":
             self.reader.forget()
             self._set_state("")
@@ -210,13 +231,28 @@ class EncodeModel(QObject):
         return True
 
     def retry(self) -> None:
-        if self._request is not None:
+        """Do again what failed: encode, or only keep what is encoded."""
+        if self._again is not None:
+            self._set_state("encoding")
+            self._keep(self._again)
+        elif self._request is not None:
             self._start(self._request, self._names, self._original)
+
+    def save_waiting(self) -> int:
+        """Try again to keep what was encoded and could not be; how many only the memory holds."""
+        if not self._aside.busy:  # where it may be under way
+            for taken in tuple(self._not_kept):
+                # From the others a person has gone on.
+                taken.shown = taken is self._again and self._state == "failed"
+                self._keep(taken)
+        return len(self._not_kept)
 
     def dismiss(self) -> bool:
         """Think no more of what failed or was stopped; False if nothing has."""
         if self._state not in ("failed", "stopped"):
             return False
+        if self._again is not None:
+            self._kept(self._again)
         self._set_state("")
         return True
 
@@ -279,6 +315,7 @@ class EncodeModel(QObject):
     def _start(self, request: EncodeRequest, names: tuple[str, ...], original: Pictures | None) -> None:
         self._request, self._names, self._original, self._notes = request, names, original, ()
         self._preview, self._failure, self._progress = None, None, CanvasProgress(steps=request.steps)
+        self._again = None
         self._set_state("waiting")
         self.preview_changed.emit()
         self._job = -1  # a job may start within add()
@@ -295,6 +332,11 @@ class EncodeModel(QObject):
 
     def _ours(self, job: Job) -> bool:
         return self._job is not None and job.request is self._request
+
+    @Slot()
+    def _on_model(self) -> None:
+        """The class was one of the model before."""
+        self._label, self._batch = None, ()
 
     @Slot(object)
     def _on_read(self, opened: Opened) -> None:
@@ -420,6 +462,7 @@ class EncodeModel(QObject):
 
     def _on_kept(self, taken: _Taken, nodes: list[EditNode]) -> None:
         outcome, name = taken.outcome, taken.name[:80] or "Picture"
+        self._kept(taken)
         if taken.shown:
             self._end("")
         self._sessions.create(name, outcome.request.model, nodes, show=taken.shown)
@@ -436,13 +479,23 @@ class EncodeModel(QObject):
             self._add_to_history(outcome)
 
     def _on_not_kept(self, taken: _Taken, failure: Failure) -> None:
+        """What took long to encode waits in memory until there is room for it on the disk."""
+        if taken not in self._not_kept:
+            self._not_kept.append(taken)
         if taken.shown:
-            self._fail(failure)
+            self._fail(failure, taken)
         else:
             self.notice.emit(failure.message, "bad", failure)
 
-    def _fail(self, failure: Failure) -> None:
-        self._failure = failure
+    def _kept(self, taken: _Taken) -> None:
+        """It waits no more."""
+        if taken in self._not_kept:
+            self._not_kept.remove(taken)
+        if taken is self._again:
+            self._again = None
+
+    def _fail(self, failure: Failure, again: _Taken | None = None) -> None:
+        self._failure, self._again = failure, again
         self._end("failed")
 
     def _add_to_history(self, outcome: Encoding) -> None:

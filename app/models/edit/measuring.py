@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -172,18 +173,13 @@ class RoundTrips(JobWatch):
         return tuple(name for name in (FAST_SOLVER, "genie", "ddim") if name in known)
 
     def take(self, outcome: Outcome) -> None:
-        node = self._node
-        if not isinstance(outcome, RoundTrip) or node is None or node.id not in self._sessions.tree:
+        node, tree = self._node, self._sessions.tree
+        if not isinstance(outcome, RoundTrip) or node is None or not outcome.points:
             return
-        if outcome.points:
-            node = self._sessions.tree.node(node.id)
-            curves = {solver: [list(p) for p in outcome.curve(solver)] for solver in outcome.request.solvers}
-            facts = {**node.facts, "round_trips": curves}
-            self._sessions.update(
-                EditNode(
-                    node.id, node.parent, node.kind, node.name, node.files, node.request, facts, node.created
-                )
-            )
+        node = tree.node(node.id) if node.id in tree else node
+        curves = {solver: [list(p) for p in outcome.curve(solver)] for solver in outcome.request.solvers}
+        facts = {**node.facts, "round_trips": curves}
+        self._sessions.update(dataclasses.replace(node, facts=facts))
 
 
 class Directions(JobWatch):
@@ -264,8 +260,19 @@ class Directions(JobWatch):
         self.notice.emit(change.words, "info", change)
 
     def take(self, outcome: Outcome) -> None:
+        row = self._put(outcome)
+        if row is not None:
+            self.made.emit(row)
+
+    def take_in(self, job: Job, outcome: Outcome) -> None:
+        """What nobody waits for here: left over from the last time, or begun before the one watched."""
+        if job.request is not self._request:
+            self._put(outcome)
+
+    def _put(self, outcome: Outcome) -> DirectionRow | None:
+        """Keep a direction and tell of it."""
         if not isinstance(outcome, Direction) or not outcome.complete:
-            return
+            return None
         try:
             file = self._sessions.files.put(outcome.latent, "safetensors")
             row = DirectionRow(
@@ -277,7 +284,7 @@ class Directions(JobWatch):
             self._sessions.store.add_direction(row)
         except EngineError as error:
             self.notice.emit(error.message, "bad", None)
-            return
+            return None
         self.notice.emit(outcome.words, "good" if outcome.separation >= 1 else "care", None)
         self.listed_changed.emit()
-        self.made.emit(row)
+        return row

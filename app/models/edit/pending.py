@@ -62,6 +62,7 @@ class PendingEdit(QObject):
         self.reader.read.connect(self._on_read)
         self._tool = ""
         self._asked = Asked(seed=fresh_seed())
+        self._model = ""  # that of the session `_asked` is about
         self._other: EditNode | None = None
         self._exact = False
         self._node: EditNode | None = None
@@ -481,5 +482,9 @@ class PendingEdit(QObject):
     @Slot()
     def _on_opened(self) -> None:
         self._other = None
+        model = self._sessions.model
+        if model and model != self._model:  # which has other classes, and directions of its own
+            self._model = model
+            self._asked = dataclasses.replace(self._asked, to=None, direction="", direction_name="")
         if self._tool:
             self.give_up()

@@ -89,6 +89,7 @@ class Sessions(QObject):
     tree_changed = Signal()  # edits came or went
     current_changed = Signal()  # another edit is looked at
     listed_changed = Signal()  # names and order of the sessions
+    undo_changed = Signal()  # whether there is something to undo or to redo
     notice = Signal(str, str, object)  # as that of Studio
 
     def __init__(self, store: EditStore, parent: QObject | None = None) -> None:
@@ -96,7 +97,7 @@ class Sessions(QObject):
         self.store = store
         self.rows = EditTreeRows(self)
         self.rows.rename = self.rename_edit
-        self.undo_list = UndoList()
+        self.undo_list = self._fresh_undo()
         self._id = ""
         self._name = ""
         self._model = ""
@@ -272,11 +273,13 @@ class Sessions(QObject):
         self.listed_changed.emit()
 
     def update(self, node: EditNode) -> None:
-        """Other facts of an edit that is there."""
-        if node.id in self._tree:
+        """Other facts of an edit, of the open session or of one that was put away."""
+        here = node.id in self._tree
+        if here:
             self._tree.replace(node)
-            with self._telling():
-                self.store.set_edit(node.id, data=node.to_data())
+        with self._telling():
+            self.store.set_edit(node.id, data=node.to_data())
+        if here:
             self.rows.refresh()
             self.current_changed.emit()
 
@@ -344,7 +347,8 @@ class Sessions(QObject):
         """Take back what was done last here; without that, go to the edit before."""
         change = self.undo_list.undo()
         if change is not None:
-            self.notice.emit(f"Undone: {change.words[:1].lower()}{change.words[1:]}", "info", None)
+            if not change.failed:
+                self.notice.emit(f"Undone: {change.words[:1].lower()}{change.words[1:]}", "info", None)
             return True
         node = self._tree.back()
         if node is None:
@@ -355,7 +359,8 @@ class Sessions(QObject):
     def redo(self) -> bool:
         change = self.undo_list.redo()
         if change is not None:
-            self.notice.emit(f"Done again: {change.words[:1].lower()}{change.words[1:]}", "info", None)
+            if not change.failed:
+                self.notice.emit(f"Done again: {change.words[:1].lower()}{change.words[1:]}", "info", None)
             return True
         node = self._tree.forward()
         if node is None:
@@ -368,11 +373,16 @@ class Sessions(QObject):
     def _show(self, id: str, name: str, model: str, tree: EditTree) -> None:
         self._id, self._name, self._model, self._tree = id, name, model, tree
         self._pictures.clear()
-        self.undo_list = UndoList()  # a message on screen may still hold the one before
+        self.undo_list = self._fresh_undo()  # a message on screen may still hold the one before
         self.rows.show(tree)
         self.opened.emit()
         self.tree_changed.emit()
         self.current_changed.emit()
+
+    def _fresh_undo(self) -> UndoList:
+        changes = UndoList()
+        changes.changed.connect(self.undo_changed)
+        return changes
 
     def _visit(self, id: str) -> None:
         if id not in self._tree:

@@ -30,6 +30,7 @@ from app.models.traverse.timeline import KEYS_MIME, TimelineModel
 from app.models.undo import UndoList
 from app.store import Store
 from app.store.shelf import KeptWalk, ShelfStore
+from engine.checkpoints.card import CARD
 from engine.errors import EngineError
 from engine.messages import Label, Pictures, SeedLatent
 from engine.messages.walks import Point, Walk
@@ -53,7 +54,7 @@ def opens_here(path: Path) -> bool:
                 return b"gnIe" in start if suffix == ".png" else b"GNIE" in file.read()
         except OSError:
             return False
-    return suffix in (*WALKS, *VIDEOS)
+    return suffix in (*WALKS, *VIDEOS) and path.name != CARD  # the card of a model is none of them
 
 
 class TraverseModel(QObject):

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.engine_host import EngineHost
 from app.failure import Failure
 from app.models.queue import QueueModel
+from app.models.traverse.keys import State, same_points
 from app.models.traverse.quality import Quality
 from app.models.traverse.timeline import TimelineModel
 from engine.messages import Loading, Outcome, Pictures, Progress
@@ -55,6 +56,7 @@ class DraftFrames(QObject):
         self._made: dict[Sampling, dict[int, Pictures]] = {}
         self._bytes = 0
         self._asked: FrameRequest | None = None
+        self._asked_of = State()  # the walk of what was asked for last
         self._held = True  # nobody looks
         self._playing = False
         self._state = "idle"
@@ -139,9 +141,12 @@ class DraftFrames(QObject):
         self._go_on()
 
     def retry(self) -> None:
+        self._forgive()
+        self._go_on()
+
+    def _forgive(self) -> None:
         self._failure = None
         self._set_state("idle")
-        self._go_on()
 
     # --- which frames next
 
@@ -196,11 +201,14 @@ class DraftFrames(QObject):
     @Slot()
     def _go_on(self) -> None:
         """Ask for the next group, unless one is on its way."""
-        if self._held or self._asked is not None or self._failure is not None:
+        if self._held or self._asked is not None:
             return
         model = self._timeline.model
         if not model or not self._quality.usable(model):
             self._set_state("idle")
+            return
+        if self._failure is not None:
+            self._set_state("failed")  # again, where nobody looked meanwhile
             return
         busy = self._queue.running is not None
         draft = self._missing(self._drafts_by, 1 if busy else _GROUP)
@@ -216,6 +224,7 @@ class DraftFrames(QObject):
     def _ask(self, frames: list[int], sampling: Sampling, state: str) -> None:
         points = tuple(point for frame in frames if (point := self._timeline.point(frame)) is not None)
         self._asked = FrameRequest(self._timeline.model, points, sampling)
+        self._asked_of = self._timeline.state
         self._set_state(state)
         # The fine ones may be cut off: what the playhead needs comes first.
         self._host.live(LANE, self._asked, yields=state == "sharpening")
@@ -276,11 +285,17 @@ class DraftFrames(QObject):
         if len(self._numbers) > _MET:  # a long drag meets many; those without a picture are forgotten
             made = set().union(*self._made.values())
             self._numbers = {known: number for known, number in self._numbers.items() if number in made}
-        self._failure = None
+        self._forgive_another()
         self.changed.emit()
+
+    def _forgive_another(self) -> None:
+        """Another way may be drawn; another name, time or picture of a keyframe changes nothing."""
+        if self._failure is not None and not same_points(self._timeline.state, self._asked_of):
+            self._forgive()
 
     @Slot()
     def _on_settled(self) -> None:
+        self._forgive_another()  # it may have failed only after the walk had changed
         self._stop()  # what is on its way may be of a walk that was
         self._go_on()
 

@@ -297,6 +297,8 @@ class FilmModel(QObject):
     def _on_opened(self, path: str, info: VideoReader, walk: Walk | None, trouble: str) -> None:
         if self._path is None or path != str(self._path):
             return
+        if walk is not None and info.path.is_dir():  # single pictures don't say how fast they follow
+            info = dataclasses.replace(info, fps=walk.fps)
         self._info, self._walk, self._trouble = info, walk, trouble
         self._plan = plan_frames(walk) if walk is not None else None
         self._want()

@@ -23,8 +23,10 @@ __all__ = [
     "begins",
     "check",
     "key_from_dict",
+    "key_of",
     "key_to_dict",
     "key_words",
+    "lasting",
     "merged",
     "moved_in_time",
     "respotted",
@@ -137,6 +139,18 @@ def key_from_dict(data: Any) -> Key:
     )
     _ = key.keyframe  # its checks
     return key
+
+
+def key_of(id: int, model: str, keyframe: Keyframe) -> Key:
+    """A keyframe of the engine's walk; one without a name is called by its latent."""
+    name = keyframe.name or source_words(keyframe.latent).capitalize()
+    spot = Spot(model, keyframe.latent, keyframe.label, keyframe.guidance, name)
+    return Key(id, spot, keyframe.hold, keyframe.seconds, keyframe.easing)
+
+
+def lasting(keys: Sequence[Key], *, loop: bool) -> float:
+    """How long a walk lasts by the seconds that were typed."""
+    return sum(key.hold for key in keys) + sum(key.seconds for key in (keys if loop else keys[:-1]))
 
 
 def begins(keys: Sequence[Key], index: int) -> float:

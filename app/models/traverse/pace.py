@@ -11,6 +11,7 @@ from app.models.traverse.quality import Quality
 from app.models.traverse.timeline import TimelineModel
 from engine.messages import Outcome
 from engine.messages.traverse import PaceRequest, PaceResult
+from engine.messages.walks import Walk
 
 __all__ = ["LANE", "PaceMeter"]
 
@@ -31,6 +32,7 @@ class PaceMeter(QObject):
         self._timeline = timeline
         self._asked: PaceRequest | None = None
         self._failure: Failure | None = None
+        self._failed: Walk | None = None  # the walk it could not be measured for
         self._held = True
         host.live_finished.connect(self._on_finished)
         host.live_failed.connect(self._on_failed)
@@ -76,11 +78,13 @@ class PaceMeter(QObject):
     @Slot()
     def _on_walk_changed(self) -> None:
         walk = self._timeline.walk
-        asked = self._asked
-        if asked is not None and walk is not None and same_way(walk, asked.walk) and walk.constant_pace:
+        last = self._asked.walk if self._asked is not None else self._failed
+        if last is not None and walk is not None and same_way(walk, last) and walk.constant_pace:
             return  # another picture of a keyframe, another name, another time
-        self._failure = None
         self._stop()
+        if self._failed is not None:
+            self._failed = self._failure = None
+            self.changed.emit()
 
     @Slot(str, object)
     def _on_finished(self, lane: str, outcome: Outcome) -> None:
@@ -92,5 +96,5 @@ class PaceMeter(QObject):
     @Slot(str, object)
     def _on_failed(self, lane: str, failure: Failure) -> None:
         if lane == LANE and self._asked is not None:
-            self._asked, self._failure = None, failure
+            self._failed, self._asked, self._failure = self._asked.walk, None, failure
             self.changed.emit()

@@ -21,6 +21,7 @@ class Player(QObject):
         self._timeline = timeline
         self._clock = QElapsedTimer()
         self._from = 0  # the frame it began at
+        self._at = 0  # the frame it went to last
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
@@ -57,13 +58,16 @@ class Player(QObject):
         self._timeline.seek(frame)
 
     def _begin(self) -> None:
-        self._from = self._timeline.frame
+        self._from = self._at = self._timeline.frame
         self._clock.start()
         self._timer.start(max(_LEAST_MS, int(500 / self._timeline.fps)))
 
     @Slot()
     def _tick(self) -> None:
         timeline = self._timeline
+        if timeline.frame != self._at:  # somebody else moved it, as another walk does: on from there
+            self._begin()
+            return
         frame = self._from + int(self._clock.elapsed() * timeline.fps / 1000)
         if frame >= timeline.total:
             if not timeline.loop:
@@ -72,6 +76,7 @@ class Player(QObject):
                 return
             frame %= timeline.total
         timeline.seek(frame)
+        self._at = timeline.frame
 
     @Slot()
     def _on_changed(self) -> None:

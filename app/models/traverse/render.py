@@ -39,6 +39,13 @@ def place_of(request: TraverseRequest) -> Path:
     return Path(request.out).expanduser().absolute()
 
 
+def _left(request: TraverseRequest) -> bool:
+    """Whether frames of a render that did not end wait to be gone on with."""
+    from engine.journal import unfinished_folder
+
+    return unfinished_folder(place_of(request)).is_dir()
+
+
 @dataclass(frozen=True)
 class RenderChoices:
     """What a person chooses besides the walk itself."""
@@ -238,7 +245,7 @@ class RenderModel(QObject):
 
     @property
     def left_over(self) -> bool:
-        """What can be gone on with is of the last time the program ran."""
+        """What can be gone on with was not made just now: its frames lie beside the video."""
         return self._left_over
 
     @property
@@ -279,7 +286,8 @@ class RenderModel(QObject):
     def _on_removed(self, job: Job) -> None:
         if job.id == self._job:
             self._job = None
-            self._set_state("none")
+            self._left_over = self._request is not None and _left(self._request)
+            self._set_state("stopped" if self._left_over else "none")
 
     @Slot(object)
     def _on_started(self, job: Job) -> None:
@@ -368,11 +376,9 @@ class RenderModel(QObject):
         """Offer to go on with a render of the last time, if its frames are still there."""
         if self._job is not None or not isinstance(text, str):
             return
-        from engine.journal import unfinished_folder
-
         with contextlib.suppress(EngineError, TypeError, ValueError):
             request = request_from_json(text)
-            if isinstance(request, TraverseRequest) and unfinished_folder(place_of(request)).is_dir():
+            if isinstance(request, TraverseRequest) and _left(request):
                 self._request = dataclasses.replace(request, fresh=False)
                 self._result = self._failure = self._progress = None
                 self._left_over = True

@@ -245,7 +245,7 @@ class ShelfModel(QAbstractListModel):
                 self.notice.emit(f"{part[:40]!r} is no seed. Type whole numbers, or 100-115.", "care", None)
                 return []
             seeds += range(int(first), min(int(last or first), int(first) + 64) + 1)
-        if not seeds or seeds[-1] > MAX_SEED or len(seeds) > 64:
+        if not seeds or max(seeds) > MAX_SEED or len(seeds) > 64:
             self.notice.emit(
                 f"Type one seed or up to 64, each from 0 to {MAX_SEED:,}: 7, or 7 8 9, or 100-115.",
                 "care",

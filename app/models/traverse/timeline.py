@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QMimeData, QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QByteArray, QMimeData, QObject, QTimer, Signal
 
 from app.models.traverse.keys import (
     EDITED,
@@ -25,7 +25,9 @@ from app.models.traverse.keys import (
     begins,
     check,
     key_from_dict,
+    key_of,
     key_to_dict,
+    lasting,
     merged,
     moved_in_time,
     respotted,
@@ -72,6 +74,11 @@ class TimelineModel(QObject):
         self._settling.timeout.connect(self.settled)
 
     # --- what there is
+
+    @property
+    def state(self) -> State:
+        """All of it, as a value to be compared with another."""
+        return self._state
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -211,7 +218,10 @@ class TimelineModel(QObject):
         if current is None:
             current = self._current if self._current in known else next(iter(sorted(known)), None)
         if (known, current) != (self._selected, self._current):
+            another = current != self._current
             self._selected, self._current = known, current
+            if another:
+                self._clear_errors(EDITED)
             self.selection_changed.emit()
 
     def select_to(self, id: int) -> None:
@@ -264,16 +274,15 @@ class TimelineModel(QObject):
     def add_at_playhead(self, spot: Spot) -> list[int]:
         """Put a latent where the playhead is, between the keyframes around it, taking from their time."""
         plan = self._plan
-        if plan is None or (self._frame >= plan.arrive[len(self.keys) - 1] and not self.loop):
+        at_end = plan is not None and self._frame >= plan.arrive[len(self.keys) - 1] and not self.loop
+        if plan is None or at_end or spot.model != self.model:
             return self.add([spot])
         segment = plan.place(self._frame).segment
-        before = self.keys[segment]
-        gone = max(self._frame - plan.leave[segment], 0) / self.fps
-        left = max(before.seconds - gone, 0.0)
-        if spot.model != self.model:
-            return self.add([spot])
+        before, leave = self.keys[segment], plan.leave[segment]
+        # By its share of the way: at a constant pace frames come at other times than were typed.
+        gone = before.seconds * max(self._frame - leave, 0) / (plan.arrive[segment + 1] - leave)
+        left, shorter = before.seconds - gone, dataclasses.replace(before, seconds=gone)
         key = Key(self._new_id(), dataclasses.replace(spot, id=0), 0.0, left, before.easing)
-        shorter = dataclasses.replace(before, seconds=gone)
         keys = (*self.keys[:segment], shorter, key, *self.keys[segment + 1 :])
         self._set("Keyframe added here.", keys=keys)
         self.select([key.id])
@@ -406,7 +415,7 @@ class TimelineModel(QObject):
 
     def set_seconds(self, seconds: float) -> bool:
         """Make the whole walk last so long, each part in proportion."""
-        now = self._span()
+        now = lasting(self.keys, loop=self.loop)
         if self._plan is None or not math.isfinite(seconds) or not 0.1 <= seconds <= 36_000:
             self._tell("total", "Type how many seconds the walk should last, from 0.1 to 36,000.")
             return False
@@ -423,10 +432,6 @@ class TimelineModel(QObject):
         self._tell("total", "")
         return self._set("Walk re-timed.", keys=keys)
 
-    def _span(self) -> float:
-        ways = self.keys if self.loop else self.keys[:-1]
-        return sum(key.hold for key in self.keys) + sum(key.seconds for key in ways)
-
     def set_pace(self, walk: Walk) -> None:
         """How much the picture changes was measured for `walk`; of another walk it is of no use."""
         mine = self.walk
@@ -438,18 +443,8 @@ class TimelineModel(QObject):
 
     def load_walk(self, walk: Walk, words: str = "") -> None:
         """Put the engine's walk on the track in place of what is there, with undo."""
-        keys = tuple(
-            Key(
-                self._new_id(),
-                Spot(
-                    walk.model, k.latent, k.label, k.guidance, k.name or source_words(k.latent).capitalize()
-                ),
-                k.hold,
-                k.seconds,
-                k.easing,
-            )
-            for k in walk.keyframes
-        )
+        keys = tuple(key_of(self._new_id(), walk.model, keyframe) for keyframe in walk.keyframes)
+        self._clear_errors()
         changes = {name: getattr(walk, name) for name in SETTINGS}
         self._set(words or f"{walk.name or 'Walk'} opened.", tell=bool(words), keys=keys, **changes)
         if walk.pace:
@@ -528,6 +523,7 @@ class TimelineModel(QObject):
                     keys.append(key)
         self._pace = ()
         self._walk_number += 1
+        self._clear_errors()
         self._put(state_from_dict(data, tuple(keys)))
         with contextlib.suppress(EngineError, TypeError, ValueError, LookupError):
             pace = tuple(tuple((float(s), float(d)) for s, d in way) for way in data.get("pace", ()))
@@ -593,6 +589,11 @@ class TimelineModel(QObject):
                 self._errors[field] = words
             self.errors_changed.emit()
 
-    @Slot(str)
     def clear_error(self, field: str) -> None:
+        """What was typed wrongly there is no longer there."""
         self._tell(field, "")
+
+    def _clear_errors(self, fields: Collection[str] | None = None) -> None:
+        """Say no more of what was typed (into these fields) for another keyframe, or another walk."""
+        self._errors = {} if fields is None else {f: w for f, w in self._errors.items() if f not in fields}
+        self.errors_changed.emit()

@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QPushBu
 from app.models.edit.crop import CropModel
 from app.models.edit.edits import Edits
 from app.views import theme, tokens
-from app.views.fields import CalmSlider, Choice, Segments, Switch
+from app.views.edit.class_dialog import class_choice
+from app.views.fields import CalmSlider, Segments, Switch
 from app.views.help import describe
 from app.views.image_view import ImageView
 from app.views.picture_images import to_image
@@ -236,19 +237,7 @@ class CropDialog(QDialog):
             "Swap light and dark",
             "For a dark thing on white, where the model has learnt light things on black.",
         )
-        self.label = Choice(elides=True)
-        if info.null_label or not info.classes:
-            self.label.addItem("No class", None)
-        for number, name in enumerate(info.classes):
-            self.label.addItem(name, number)
-        self.label.choose(edits.encode.label)
-        if self.label.currentIndex() < 0:
-            self.label.setCurrentIndex(0)
-        describe(
-            self.label,
-            "Class",
-            "What the picture shows. Encoded as what it is, it comes back closest and changes class best.",
-        )
+        self.label = class_choice(edits)
         self.accept_button = QPushButton("Encode")
         self.accept_button.setProperty("kind", "primary")
         self.accept_button.setDefault(True)

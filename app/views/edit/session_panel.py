@@ -127,6 +127,7 @@ class SessionPanel(QWidget):
         sessions.opened.connect(self.refresh)
         sessions.tree_changed.connect(self.refresh)
         sessions.current_changed.connect(self._show_undo)
+        sessions.undo_changed.connect(self._show_undo)
         self.refresh()
 
     def refresh(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QImage, QKeyEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -22,6 +22,7 @@ from app.models.edit.tree import EditNode
 from app.views import theme, tokens
 from app.views.canvas_states import FailedPage, StateLine, progress_words
 from app.views.edit.brush_canvas import BrushCanvas
+from app.views.edit.class_dialog import ClassDialog
 from app.views.edit.following_view import link
 from app.views.edit.linked_view import LinkedView, Pane
 from app.views.edit.stage_pages import EmptyStage, PlotPage
@@ -51,6 +52,7 @@ class Stage(QWidget):
         self._images: dict[int, tuple[Pictures, QImage]] = {}
         self._difference = True
         self._plot = False
+        self.dialog: ClassDialog | None = None
         self.empty = EmptyStage()
         self.failed = FailedPage()
         self.linked = LinkedView("Pictures beside each other")
@@ -156,6 +158,7 @@ class Stage(QWidget):
         edits.encode.state_changed.connect(self.refresh)
         edits.encode.preview_changed.connect(self._show_pictures)
         edits.encode.progress_changed.connect(self._refresh_line)
+        edits.encode.class_wanted.connect(self._ask_class)
         edits.encode.refused.connect(self.empty.refuse)
         edits.encode.state_changed.connect(self._forget_refusal)
         pending.tool_changed.connect(self.refresh)
@@ -213,6 +216,15 @@ class Stage(QWidget):
 
     def _show_erase(self, erase: bool) -> None:
         self._panel.mask_page.brush.mode.choose("erase" if erase else "paint")
+
+    @Slot(int)
+    def _ask_class(self, count: int) -> None:
+        self.dialog = ClassDialog(self._edits, count, self)
+        self.dialog.finished.connect(self._class_done)
+        self.dialog.open()
+
+    def _class_done(self) -> None:
+        self.dialog = None
 
     # --- showing
 

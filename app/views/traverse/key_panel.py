@@ -193,6 +193,9 @@ class KeyPanel(QWidget):
         self.label.activated.connect(self._set_label)
         for field, name in ((self.guidance, "guidance"), (self.hold, "hold"), (self.way, "seconds")):
             field.entered.connect(call_with(timeline.edit, name))
+        for name, row in self.rows.items():
+            if isinstance(row, NumberField):
+                row.cleared.connect(lambda name=name: timeline.clear_error(name))
         self.easing.activated.connect(self._set_easing)
         self.curve.edited.connect(self._shape)
         self.copy_id.clicked.connect(self._copy_id)

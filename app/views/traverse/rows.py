@@ -63,6 +63,7 @@ class NumberField(Row):
     """
 
     entered = Signal(float)
+    cleared = Signal()  # what was typed wrongly is no longer there, or is tried anew
 
     def __init__(self, title: str, tip: str, *, step: float = 1.0, unit: str = "", term: str = "") -> None:
         self.entry = NumberEntry()
@@ -87,7 +88,7 @@ class NumberField(Row):
     @Slot()
     def restore(self) -> None:
         """Back to the last good value."""
-        self.set_error("")
+        self._clear()
         self.entry.setModified(False)
         self.show_value(self._value)
 
@@ -95,6 +96,7 @@ class NumberField(Row):
     def _finish(self) -> None:
         if not self.entry.isModified():
             return
+        self._clear()
         text = self.entry.text().strip().replace(",", ".")
         try:
             value = float(text)
@@ -102,12 +104,15 @@ class NumberField(Row):
             self.set_error("Type a number.")
             return
         self.entry.setModified(False)
-        self.set_error("")
         self.entered.emit(value)
+
+    def _clear(self) -> None:
+        self.set_error("")
+        self.cleared.emit()
 
     @Slot(int)
     def _stepped(self, steps: int) -> None:
-        self.set_error("")
+        self._clear()
         self.entry.setModified(False)
         self.entered.emit(round(self._value + steps * self._step, 6))
 

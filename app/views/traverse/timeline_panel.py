@@ -28,6 +28,8 @@ from app.views.traverse.track import Track
 __all__ = ["TimelinePanel"]
 
 _RECENT, _OLDER = 12, 200
+# A hand that moves the playhead stops what plays, or the clock would take it back at once.
+_MOVES = ("frame-back", "frame-on", "start", "end", "key-back", "key-on")
 _ROOMY = 640  # px of width that the words on the buttons need
 
 
@@ -215,8 +217,11 @@ class TimelinePanel(QWidget):
     @Slot(str)
     def run(self, wish: str) -> None:
         """One of `TRACK_KEYS`."""
+        film, timeline, player = self._traverse.film, self._timeline, self._traverse.player
+        if wish in _MOVES:
+            film.pause()
+            player.pause()
         if self._film_shown and wish in ("frame-back", "frame-on", "start", "end", "play"):
-            film = self._traverse.film
             step: dict[str, Callable[[], object]] = {
                 "frame-back": lambda: film.step(-1),
                 "frame-on": lambda: film.step(1),
@@ -226,7 +231,6 @@ class TimelinePanel(QWidget):
             }
             step[wish]()
             return
-        timeline, player = self._timeline, self._traverse.player
         frame = 1 / timeline.fps
         verbs: dict[str, Callable[[], object]] = {
             "frame-back": lambda: player.step(-1),
@@ -253,7 +257,7 @@ class TimelinePanel(QWidget):
             "zoom-out": lambda: self.track.set_zoom(self.track.zoom / 1.5),
             "zoom-fit": lambda: self.track.set_zoom(1.0),
         }
-        if wish in ("frame-back", "frame-on", "start", "end", "play", "key-back", "key-on"):
+        if wish == "play" or wish in _MOVES:
             self._traverse.set_stage("walk")
         verbs[wish]()
 

@@ -94,6 +94,7 @@ class Track(QWidget):
         self._moved = False
         self._pressed = QPointF()
         self._grip = 0.0
+        self._held_span = 0.0  # seconds the axis shows while a keyframe is dragged
         self._before: tuple[Key, ...] = ()
         self._drop_index: int | None = None
         self._levels: list[int] | None = None  # looked up when it is next painted
@@ -139,7 +140,12 @@ class Track(QWidget):
 
     @property
     def span(self) -> float:
-        """Seconds the axis shows; one that is being begun shows four."""
+        """Seconds the axis shows; one that is being begun shows four.
+
+        It rests while a keyframe is dragged: an axis that followed would pull the keyframe from the hand.
+        """
+        if self._dragged is not None:
+            return self._held_span
         return max(self._timeline.seconds, 1.0 if len(self._timeline.keys) > 1 else 4.0)
 
     @property
@@ -354,8 +360,9 @@ class Track(QWidget):
                 self._timeline.select([key.id])
             else:
                 self._timeline.select([*(self._timeline.selected - {key.id}), key.id])
-            self._dragged, self._moved, self._pressed = key.id, False, place
             self._grip = self.seconds_at(place.x()) - self._timeline.arrival(index)
+            self._held_span = self.span
+            self._dragged, self._moved, self._pressed = key.id, False, place
             self._before = self._timeline.keys
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -377,11 +384,12 @@ class Track(QWidget):
         if event.button() != Qt.MouseButton.LeftButton:
             return
         self._scrubbing = False
-        dragged, self._dragged = self._dragged, None
-        if dragged is None:
+        if self._dragged is None:
             return
+        seconds = self.seconds_at(event.position().x()) - self._grip
+        dragged, self._dragged = self._dragged, None
+        self.update()
         if self._moved:
-            seconds = self.seconds_at(event.position().x()) - self._grip
             self._timeline.drag_key(dragged, seconds, before=self._before)
         else:
             self._timeline.select([dragged])
