@@ -78,7 +78,8 @@ def _usable_model(wanted: str | None) -> str:
         if info.problem:
             raise BadRequest(f"{info.title} can't be used: {info.problem}", field="model")
         return info.name
-    usable = [info.name for info in catalogue.models if not info.problem]
+    # An upsampler makes nothing by itself.
+    usable = [info.name for info in catalogue.models if not info.problem and not info.is_upsampler]
     if not usable:
         raise BadRequest(
             "There is no model to take on the tour. `genie train` makes one; `genie models` lists those there are.",

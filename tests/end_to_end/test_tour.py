@@ -14,6 +14,8 @@ from PySide6.QtGui import QImage
 
 from app.tour import inspection
 from app.tour.report import Check, Report, State
+from app.tour.walk import _usable_model
+from engine.catalogue import read_catalogue
 from tests.engine.tiny_model import write_tiny_model
 
 _TOUR = "import sys\nfrom app.main import main\n{before}\nsys.exit(main({arguments!r}))"
@@ -162,3 +164,8 @@ def test_inspection_finds_what_is_cut_and_what_has_no_name(qtbot: Any) -> None:
     wrapped.setFixedSize(400, 60)
     window.resize(500, 300)
     assert inspection.cut_words() == []
+
+
+def test_without_a_choice_it_takes_a_model_that_makes_pictures_by_itself() -> None:
+    chosen = read_catalogue().model(_usable_model(None))
+    assert not chosen.is_upsampler
