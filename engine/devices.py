@@ -69,10 +69,9 @@ class Placement:
     def memory_format(self) -> torch.memory_format:
         """What measured fastest, for weights and the network's input.
 
-        On one CPU core the bundled network took 26 ms (bf16) and 65 ms (fp32) for 16 images in
-        channels_last, 38 and 77 ms in the usual order; one image gained as well. On CUDA the
-        tensor cores want it. MPS reorders by itself, and torch's forward-mode derivative of a
-        group norm only knows the usual order.
+        In bf16 a 3x3 convolution of 32x128x16x16 takes one CPU core 1.3 ms in channels_last and
+        2.7 in the usual order. On CUDA the tensor cores want it. MPS reorders by itself, and
+        torch's forward-mode derivative of a group norm only knows the usual order.
         """
         usual = self.exact or self.device.type == "mps"
         return torch.contiguous_format if usual else torch.channels_last

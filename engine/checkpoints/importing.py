@@ -222,16 +222,20 @@ def _import(job: _Job, network: PublishedFile, head: PublishedFile | None) -> Ge
     model = choose_model(network, head, job.request.name)
     _check_place(job, network.path, model.name, model.title)
     card = card_of(model, network, head, _classes(model))
-    writing = convert(card, network, head, job.workbench.own_folder)
+    return (yield from _written(job, card.name, convert(card, network, head, job.workbench.own_folder)))
+
+
+def _written(job: _Job, name: str, writing: Generator[float, None, object]) -> Generator[Loading, None, bool]:
+    """Write a model, whose share done `writing` yields; False after a stop in the middle."""
     try:
         for share in writing:
-            yield Loading(card.name, share)
+            yield Loading(name, share)
             # With the last tensor written it is as good as there.
             if job.control.cancelled.is_set() and share < 1.0:
                 return False
     finally:
         writing.close()
-    job.models.append(card.name)
+    job.models.append(name)
     return True
 
 
@@ -253,16 +257,7 @@ def _import_own(job: _Job, folder: Path) -> Generator[Loading, None, bool]:
     if there is not None and surely(lambda: folder.samefile(there.folder)):
         raise _bad(folder, "it is among the models already.")
     _check_place(job, folder, card.name, card.title)
-    copying = copy_model(folder, card, job.workbench.own_folder)
-    try:
-        for share in copying:
-            yield Loading(card.name, share)
-            if job.control.cancelled.is_set() and share < 1.0:
-                return False
-    finally:
-        copying.close()
-    job.models.append(card.name)
-    return True
+    return (yield from _written(job, card.name, copy_model(folder, card, job.workbench.own_folder)))
 
 
 def _check_place(job: _Job, path: Path, name: str, title: str) -> None:

@@ -12,8 +12,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.card import CARD, card_to_toml, read_card
+from engine.checkpoints.card import CARD, Card, card_to_toml, read_card
 from engine.checkpoints.library import bundled_folder
+from engine.checkpoints.native import load_head, load_network
+from engine.evaluation.quality import fingerprint
 from engine.files import write_atomically
 
 _ROOT = Path(__file__).parents[2]
@@ -78,13 +80,25 @@ def table_of(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def is_of(report: dict[str, Any], folder: Path, card: Card) -> bool:
+    """Whether the report is about the weights that are in the model's folder now."""
+    head = load_head(folder, card)
+    measured = report["weights"]
+    return measured["network"] == fingerprint(load_network(folder, card).state_dict()) and measured[
+        "head"
+    ] == (None if head is None else fingerprint(head.state_dict()))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--report", type=Path, default=Path("build/bench/quality.json"))
     options = parser.parse_args()
     report = json.loads(options.report.read_text(encoding="utf-8"))
     path = bundled_folder() / report["model"] / CARD
-    text = card_to_toml(dataclasses.replace(read_card(path), quality=quality_of(report)))
+    card = read_card(path)
+    if not is_of(report, path.parent, card):
+        parser.error(f"{options.report} was measured with other weights; `make bench-quality` measures anew.")
+    text = card_to_toml(dataclasses.replace(card, quality=quality_of(report)))
     write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
     readme = _ROOT / "README.md"
     before, _, rest = readme.read_text(encoding="utf-8").partition(_BEGIN)

@@ -11,10 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.checkpoints.card import CARD, read_card
+from engine.checkpoints.library import bundled_folder
+from engine.checkpoints.native import load_head, load_network
 from engine.evaluation.classifier import new_classifier, save_classifier
-from engine.evaluation.quality import Setting
+from engine.evaluation.quality import Setting, fingerprint
 from tests.benchmarks import bench_quality
 from tests.benchmarks.bench_quality import Bench, Cells, Plan, main, own_best
+from tests.benchmarks.quality_card import is_of
 from tests.benchmarks.quality_report import ratios
 from tests.engine.tiny_model import write_tiny_model
 
@@ -168,3 +172,15 @@ def test_ratios_compare_only_as_many_images() -> None:
         "ddim": {"5": cell(4.0), "10": cell(1.0, 7), "25": cell(0.25)},
     }
     assert ratios(table) == {"genie@5 / ddim@5": 0.25, "genie@10 / ddim@25": 2.0}
+
+
+def test_a_card_quotes_no_report_of_other_weights() -> None:
+    folder = bundled_folder() / "fashion32"
+    card = read_card(folder / CARD)
+    head = load_head(folder, card)
+    assert head is not None
+    network = fingerprint(load_network(folder, card).state_dict())
+    weights = {"network": network, "head": fingerprint(head.state_dict())}
+    assert is_of({"weights": weights}, folder, card)
+    assert not is_of({"weights": weights | {"network": "another"}}, folder, card)
+    assert not is_of({"weights": weights | {"head": None}}, folder, card)
