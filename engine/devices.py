@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -34,6 +35,13 @@ __all__ = [
 ]
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A part of a network that is quicker once its weights no longer change."""
+
+    def settle(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -80,12 +88,15 @@ class Placement:
         """Move a module here, its parameters in the network's precision.
 
         Buffers stay float32: frequencies of an embedding rounded to bf16 would shift the noise
-        level they encode.
+        level they encode. Parts that can make more of weights that no longer change are told so.
         """
         module.to(self.device)
         for parameter in module.parameters():
             order = self.memory_format if parameter.ndim == 4 else torch.preserve_format
             parameter.data = parameter.data.to(self.dtype, memory_format=order)
+        for part in module.modules():
+            if isinstance(part, Settling) and not self.exact:
+                part.settle()
         return module
 
 

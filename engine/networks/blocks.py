@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.attention import attend
-from engine.networks.fused import convolve_onto
+from engine.networks.onednn import Conv2d
 from engine.schedule import VPSchedule
 
 __all__ = [
@@ -135,12 +135,12 @@ class ResidualBlock(nn.Module):
         self._resample = _RESAMPLE[resample] if resample else None
         self._rescale = rescale
         self.norm_1 = norm(channels_in)
-        self.conv_1 = nn.Conv2d(channels_in, channels, 3, padding=1)
+        self.conv_1 = Conv2d(channels_in, channels, 3)
         self.modulate = nn.Linear(embedding, 2 * channels if scale else channels)
         self.norm_2 = norm(channels)
-        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv_2 = Conv2d(channels, channels, 3)
         projected = project or channels != channels_in
-        self.skip = nn.Conv2d(channels_in, channels, 1) if projected else nn.Identity()
+        self.skip = Conv2d(channels_in, channels, 1) if projected else nn.Identity()
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         h = activated(self.norm_1, x)
@@ -154,7 +154,7 @@ class ResidualBlock(nn.Module):
         h = F.silu(h, inplace=True)
         # Only the outcome of a convolution is ours to write over.
         spare = not isinstance(self.skip, nn.Identity)
-        out = convolve_onto(self.skip(x), h, self.conv_2.weight, self.conv_2.bias, spare=spare)
+        out = self.conv_2.onto(self.skip(x), h, spare=spare)
         return out if self._rescale == 1.0 else out.mul_(self._rescale)
 
     def _shifted(self, h: Tensor, shift: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ class ResidualBlock(nn.Module):
             shifted: Tensor = conv(h).add_(shift[:, :, None, None])
             return shifted
         assert conv.bias is not None
-        return F.conv2d(h, conv.weight, conv.bias + shift[0], padding=1)
+        return conv.convolve(h, conv.bias + shift[0])
 
     def _scaled(self, h: Tensor, modulation: Tensor) -> Tensor:
         """The norm of h, scaled and shifted by (B, 2 C); for a single image its own weights are."""
@@ -217,7 +217,7 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv = Conv2d(channels, channels, 3)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:  # noqa: ARG002 - as a residual block is called
         out: Tensor = self.conv(double(x))

@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.labels import embed_labels
+from engine.networks.onednn import PackedWeight
 
-__all__ = ["CompactConfig", "CompactUNet", "LogGammaEmbedding"]
+__all__ = ["CompactConfig", "CompactUNet", "Convolution", "LogGammaEmbedding"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,12 @@ class LogGammaEmbedding(nn.Module):
 
 
 class Convolution(nn.Module):
-    """A 3x3 convolution (B, H, W, in) -> (B, H, W, out); its weight is (out, 9 in), row by row."""
+    """A 3x3 convolution (B, H, W, in) -> (B, H, W, out); its weight is (out, 9 in), row by row.
+
+    Once `settled`, it may keep the weight in another order too, for when nothing is differentiated.
+    """
+
+    _packed: PackedWeight | None = None
 
     def __init__(self, channels_in: int, channels: int, *, zero: bool = False) -> None:
         super().__init__()
@@ -73,10 +79,19 @@ class Convolution(nn.Module):
             nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Conv2d
 
     def forward(self, x: Tensor) -> Tensor:
-        # A view in the order that torch calls channels_last: nothing is moved.
-        weight = self.weight.view(len(self.weight), 3, 3, -1).permute(0, 3, 1, 2)
-        out: Tensor = F.conv2d(x.permute(0, 3, 1, 2), weight, self.bias, padding=1).permute(0, 2, 3, 1)
-        return out
+        x = x.permute(0, 3, 1, 2)
+        if self._packed is not None and torch.is_inference_mode_enabled():
+            return self._packed.convolve(x, self.bias).permute(0, 2, 3, 1)
+        return F.conv2d(x, self._kernel(), self.bias, padding=1).permute(0, 2, 3, 1)
+
+    def settle(self) -> None:
+        """The weight is where it stays, and as it stays."""
+        kernel = self._kernel().detach()
+        self._packed = PackedWeight(kernel) if PackedWeight.helps(kernel) else None
+
+    def _kernel(self) -> Tensor:
+        """(out, in, 3, 3), a view in the order that torch calls channels_last: nothing is moved."""
+        return self.weight.view(len(self.weight), 3, 3, -1).permute(0, 3, 1, 2)
 
 
 def _norm(x: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.networks.onednn import Conv2d
+
 __all__ = ["CompactHead", "CompactHeadConfig", "HeadNetwork", "mixed_derivative"]
 
 
@@ -88,7 +90,7 @@ class CompactHead(nn.Module):
         super().__init__()
         c = self.config = config
         self.fade = c.fade
-        self.conv_features = nn.Conv2d(c.features, c.width, c.kernel, padding=c.kernel // 2)
+        self.conv_features = Conv2d(c.features, c.width, c.kernel)
         # From square to square of pixels: what a 1x1 convolution of the folded image would be.
         self.conv_image = (
             nn.Conv2d(2 * c.channels, c.width, c.patch, stride=c.patch, bias=False) if c.image else None

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.blocks import KEEP_VARIANCE, ResidualBlock, activated
-from engine.networks.fused import convolve_onto
+from engine.networks.onednn import convolve_onto
 
 __all__ = ["PublishedHead", "PublishedHeadConfig"]
 

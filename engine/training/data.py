@@ -9,7 +9,7 @@ import torch
 
 from engine.training.emoji import load_emoji
 from engine.training.examples import Examples, PlainExamples, VariedExamples
-from engine.training.fashion import load_fashion
+from engine.training.fashion import CLASSES, load_doubtful, load_fashion
 
 __all__ = ["LOADERS", "load_examples"]
 
@@ -25,7 +25,9 @@ def load_examples(name: str, folder: Path | None = None, say: Say | None = None)
 
 
 def _fashion(folder: Path | None, say: Say | None) -> Examples:  # noqa: ARG001
-    return PlainExamples(*load_fashion("train", folder))
+    images, labels = load_fashion("train", folder)
+    # The null label: these pictures teach how clothes look, but not which is called a shirt.
+    return PlainExamples(images, labels.masked_fill(load_doubtful(labels), len(CLASSES)))
 
 
 def _emoji64(folder: Path | None, say: Say | None) -> Examples:

@@ -7,6 +7,7 @@ files, gzipped or not, does as well.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import math
 import struct
 import zlib
@@ -19,9 +20,17 @@ from torch import Tensor
 
 from engine.errors import MissingData
 
-__all__ = ["CLASSES", "DEBIAN_FOLDER", "load_fashion"]
+__all__ = [
+    "CLASSES",
+    "DEBIAN_FOLDER",
+    "DOUBTFUL",
+    "fingerprint_of_labels",
+    "load_doubtful",
+    "load_fashion",
+]
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+DOUBTFUL = Path(__file__).resolve().parents[2] / "resources" / "training" / "fashion_doubtful.txt"
 CLASSES = (
     "T-shirt",
     "Trouser",
@@ -85,3 +94,21 @@ def load_fashion(split: str, folder: Path | None = None) -> tuple[Tensor, Tensor
             field="data",
         )
     return F.pad(images[:, None], (2, 2, 2, 2)), labels.long()
+
+
+def fingerprint_of_labels(labels: Tensor) -> str:
+    """The SHA-256 of labels (N,) as bytes, in hexadecimal digits."""
+    return hashlib.sha256(labels.to(torch.uint8).numpy().tobytes()).hexdigest()
+
+
+def load_doubtful(labels: Tensor, path: Path = DOUBTFUL) -> Tensor:
+    """Which of the training labels (N,) are in doubt (`engine.evaluation.doubt`): bool (N,).
+
+    None, if these are other labels than those that were judged: the folder is the user's own.
+    """
+    doubtful = torch.zeros(len(labels), dtype=torch.bool)
+    lines = path.read_text().splitlines()
+    if f"# labels {fingerprint_of_labels(labels)}" in lines:
+        rows = [int(row) for line in lines if not line.startswith("#") for row in line.split()]
+        doubtful[rows] = True
+    return doubtful
