@@ -20,6 +20,7 @@ out, says how its pictures were made, so that another program makes the same.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shutil
 import tomllib
@@ -38,6 +39,7 @@ from engine.messages.traverse import sampling_from_dict, sampling_to_dict
 __all__ = [
     "file_latents",
     "file_sha256",
+    "holds_walk",
     "map_files",
     "read_walk",
     "read_walk_file",
@@ -58,22 +60,38 @@ def write_walk(path: Path, walk: Walk, sampling: Sampling | None = None) -> None
     Errors: a `BadRequest` for a latent's file that is missing, `UnusableFolder` if it can't be
     written.
     """
+    text, files = _contents(path, walk, sampling)
+    for target, (source, digest) in files.items():
+        if not target.is_file() or file_sha256(target) != digest:
+            write_atomically(target, functools.partial(shutil.copyfile, source))
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def holds_walk(path: Path, walk: Walk, sampling: Sampling | None = None) -> bool:
+    """Whether the file is just what `write_walk` would write: then nothing is lost by writing it again."""
+    try:
+        return path.read_text(encoding="utf-8") == _contents(path, walk, sampling)[0]
+    except (OSError, ValueError):
+        return False
+
+
+def _contents(path: Path, walk: Walk, sampling: Sampling | None) -> tuple[str, dict[Path, tuple[Path, str]]]:
+    """The text for a walk's file, and the latents to copy beside it: target -> (source, checksum)."""
     folder = path.parent / f"{path.stem}.latents"
+    files: dict[Path, tuple[Path, str]] = {}
 
     def beside(latent: FileLatent) -> FileLatent:
         source = Path(latent.path)
         digest = file_sha256(source)
         target = folder / f"{digest[:16]}.safetensors"
-        if not target.is_file() or file_sha256(target) != digest:
-            write_atomically(target, lambda temporary: shutil.copyfile(source, temporary))
+        files[target] = source, digest
         return FileLatent(target.relative_to(path.parent).as_posix(), digest)
 
     plain = walk_to_plain(map_files(walk, beside))
     if sampling is not None:
         how = {**sampling_to_dict(sampling), "device": None, "precision": None, "batch": None}
         plain["sampling"] = {name: value for name, value in how.items() if value is not None}
-    text = tomli_w.dumps(plain)
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return tomli_w.dumps(plain), files
 
 
 def read_walk(path: Path) -> Walk:

@@ -19,6 +19,7 @@ from engine.checkpoints.card import CARD
 from engine.checkpoints.library import user_folder
 from engine.checkpoints.storage import Removed, empty_trash, remove, removed_models, restore
 from engine.errors import EngineError
+from engine.files import surely
 from engine.messages import (
     Catalogue,
     Imported,
@@ -36,6 +37,7 @@ __all__ = [
     "MODEL_SUFFIXES",
     "ImportState",
     "LibraryModel",
+    "is_model",
     "is_model_file",
     "parameters_of",
     "unusable_words",
@@ -48,6 +50,13 @@ _LONGEST_HEADER = 50_000_000  # bytes; that of the largest model here has 0.2 mi
 def is_model_file(path: Path) -> bool:
     """Whether a dropped file may hold a model, or is its card; a folder may hold such files."""
     return path.suffix.casefold() in MODEL_SUFFIXES or path.name == CARD or path.is_dir()
+
+
+def is_model(path: Path) -> bool:
+    """The same where folders are of pictures as a rule: one is a model's only if a card is in it."""
+    if surely(path.is_dir):
+        return surely((path / CARD).is_file)
+    return is_model_file(path)
 
 
 def unusable_words(path: Path) -> str:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from app.models.edit.crop import CropModel
 from app.models.edit.tree import EditNode
+from app.models.library import is_model
 from app.models.studio import Studio
 from app.views import theme, tokens
 from app.views.dock import Dock
@@ -126,7 +127,7 @@ class EditRoom(QMainWindow):
     def _open_selected(self, files: Sequence[str]) -> None:
         if files:
             self.studio.session.set(_FOLDER, str(Path(files[0]).parent))
-            self.take_files([Path(file) for file in files])
+            self._open([Path(file) for file in files])
 
     def save(self) -> None:
         """Ask where the picture looked at should go (S)."""
@@ -204,13 +205,18 @@ class EditRoom(QMainWindow):
         return True
 
     def take_files(self, paths: Sequence[Path]) -> bool:
+        if any(is_model(path) for path in paths):
+            return False  # models are imported, wherever on the window they are dropped
+        self._open(paths)
+        return True
+
+    def _open(self, paths: Sequence[Path]) -> None:
         if self.edits.encode.busy:
             self.studio.notice.emit(
                 "A picture is being encoded. Wait until it is done, or stop it with Esc.", "care", None
             )
-            return True
+            return
         self.edits.open_files(paths)
-        return True
 
     def entries(self) -> Sequence[Entry]:
         from app.views.palette import Entry

@@ -20,6 +20,11 @@ from engine.messages.encode import Decoded, DecodeRequest
 __all__ = ["COMMAND"]
 
 _BAD, _STOPPED = 2, 130
+# What a latent's file says, unless it is given. That may be "auto" too, which is another device than the file's.
+_OF_FILE = (
+    *("model", "solver", "steps", "spacing", "guidance", "guidance_model", "t_end"),
+    *("device", "precision", "batch"),
+)
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -29,21 +34,16 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     what.add_argument("--model", metavar="NAME", help="the latent's own unless said otherwise")
     what.add_argument("--class", dest="label", metavar="C", help="another class than it was encoded as")
-    add_walk_options(parser, guidance="as it was encoded with unless said otherwise", steps=None)
+    add_walk_options(
+        parser, guidance="as it was encoded with unless said otherwise", steps=None, where="as it was encoded"
+    )
 
 
 def _request(arguments: Namespace, path: Path, catalogue: Catalogue) -> DecodeRequest:
     from engine.encode import decode_request_of
 
     changes: dict[str, Any] = {
-        name: getattr(arguments, name)
-        for name in ("model", "solver", "steps", "spacing", "guidance", "guidance_model", "t_end")
-        if getattr(arguments, name) is not None
-    }
-    changes |= {
-        name: getattr(arguments, name)
-        for name, usual in (("device", "auto"), ("precision", "auto"), ("batch", 0))
-        if getattr(arguments, name) != usual
+        name: getattr(arguments, name) for name in _OF_FILE if getattr(arguments, name) is not None
     }
     request = decode_request_of(path, **changes)
     catalogue.solver(request.solver)

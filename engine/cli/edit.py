@@ -54,6 +54,15 @@ __all__ = ["COMMAND"]
 
 _BAD, _STOPPED = 2, 130
 _LATENT = ".safetensors"
+# Options that some kinds take, by the names argparse has for them; to the others they would mean nothing.
+_OF_KIND = {
+    "class": ("to",),
+    "blend": ("other", "other_class"),
+    "vary": ("seeds",),
+    "mask": ("mask", "to", "feather", "seed"),
+    "attribute": ("direction", "toward", "away", "scale"),
+    "paint": ("painted",),
+}
 # Kinds that draw something of another class, which a little guidance helps them to.
 _GUIDED = ("class", "mask", "paint")
 
@@ -98,6 +107,26 @@ def _add_arguments(parser: ArgumentParser) -> None:
     add_walk_options(
         parser, guidance=f"of the way down (default: {CLASS_GUIDANCE:g} for {', '.join(_GUIDED)})"
     )
+
+
+def _refuse_other_kinds(arguments: Namespace) -> None:
+    """A `BadRequest` for an option of another kind, which would do nothing here."""
+    mine = _OF_KIND[arguments.kind]
+    for name in arguments.given:
+        kinds = [kind for kind, names in _OF_KIND.items() if name in names]
+        if kinds and name not in mine:
+            value = getattr(arguments, name)
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            raise BadRequest(
+                f"{_option(name)} is {shorten(text)}, but it goes with --kind {' or '.join(kinds)}, not with "
+                f"--kind {arguments.kind}. Of these, --kind {arguments.kind} takes: "
+                f"{', '.join(_option(one) for one in mine)}.",
+                field=name,
+            )
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _strengths(text: str) -> tuple[float, ...]:
@@ -207,6 +236,7 @@ def _run(arguments: Namespace, console: Console) -> int:
     from engine.catalogue import read_catalogue
     from engine.cli.saving import prepare_folder
 
+    _refuse_other_kinds(arguments)
     catalogue = read_catalogue()
     model = catalogue.model(arguments.model)
     source = _source(arguments, _needed_source(arguments), model)

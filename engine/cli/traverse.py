@@ -39,7 +39,7 @@ from engine.messages import (
 )
 from engine.solvers import solver_infos
 from engine.walk import noise_loop, random_walk
-from engine.walk_files import read_walk_file, write_walk
+from engine.walk_files import holds_walk, read_walk_file, write_walk
 
 if TYPE_CHECKING:
     from engine.tasks import Engine
@@ -116,8 +116,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     where.add_argument(
         "--replace", action="store_true",
-        help="replace another video that is there already, and the frames of a stopped render "
-        "(default: refused; without --out the next free name is taken)",
+        help="replace another video that is there already, the frames of a stopped render, and another file "
+        "at --save-walk (default: refused; without --out the next free name is taken)",
     )  # fmt: skip
     where.add_argument("--device", default="auto", metavar="NAME", help=", ".join((*DEVICES, "cuda:1")))
     where.add_argument("--precision", default="auto", metavar="NAME", help=", ".join(PRECISIONS))
@@ -147,7 +147,7 @@ def _run(arguments: Namespace, console: Console) -> int:
         replace=arguments.replace,
     )
     if arguments.save_walk is not None:
-        write_walk(arguments.save_walk, walk, request.sampling)
+        _save_walk(arguments.save_walk, request)
 
     console.progress("Starting")
     from engine.tasks import Engine
@@ -159,6 +159,22 @@ def _run(arguments: Namespace, console: Console) -> int:
     if result.complete:
         return 0
     return _STOPPED if cancelled.is_set() else _NOT_ALL  # a notice has said why
+
+
+def _save_walk(path: Path, request: TraverseRequest) -> None:
+    """Write the walk; over another file only if that was asked for.
+
+    A file of this very walk is none: the command that was stopped has to go on when it is given again.
+    """
+    if surely(path.is_dir):
+        raise BadRequest(f"{path} is a folder. Give --save-walk the name of a file.", field="save_walk")
+    there = not request.replace and surely(path.exists)
+    if there and not holds_walk(path, request.walk, request.sampling):
+        raise BadRequest(
+            f"{path} is there already. Give another --save-walk, or give it up with --replace.",
+            field="save_walk",
+        )
+    write_walk(path, request.walk, request.sampling)
 
 
 def _walk(arguments: Namespace, catalogue: Catalogue) -> tuple[Walk, Sampling | None]:

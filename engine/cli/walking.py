@@ -29,8 +29,13 @@ __all__ = [
 ]
 
 
-def add_walk_options(parser: ArgumentParser, *, guidance: str, steps: int | None = 10) -> None:
-    """How it walks and where; a default of None means that a file or another option decides."""
+def add_walk_options(
+    parser: ArgumentParser, *, guidance: str, steps: int | None = 10, where: str | None = None
+) -> None:
+    """How it walks and where; a default of None means that a file or another option decides.
+
+    `where` is for a command whose file says the device and the precision: the words for that default.
+    """
     how = parser.add_argument_group("how")
     how.add_argument("--solver", metavar="NAME", help=", ".join(info.name for info in solver_infos()))
     how.add_argument(
@@ -50,13 +55,15 @@ def add_walk_options(parser: ArgumentParser, *, guidance: str, steps: int | None
         metavar="T",
         help="the time pictures stand at (0.001)",
     )
-    where = parser.add_argument_group("where")
-    where.add_argument("--device", default="auto", metavar="NAME", help=", ".join((*DEVICES, "cuda:1")))
-    where.add_argument("--precision", default="auto", metavar="NAME", help=", ".join(PRECISIONS))
-    where.add_argument(
+    usual = "auto" if where is None else None
+    said = "" if where is None else f" (default: {where})"
+    place = parser.add_argument_group("where")
+    place.add_argument("--device", default=usual, metavar="NAME", help=", ".join((*DEVICES, "cuda:1")) + said)
+    place.add_argument("--precision", default=usual, metavar="NAME", help=", ".join(PRECISIONS) + said)
+    place.add_argument(
         "--batch", type=whole(0, 1000), default=0, metavar="N", help="images at once; 0: as many as are quick"
     )
-    where.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for what is made")
+    place.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for what is made")
 
 
 def walk_options(

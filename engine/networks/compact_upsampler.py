@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.compact import LogGammaEmbedding
+from engine.networks.onednn import Conv2d
 from engine.schedule import VPSchedule, expand
 
 __all__ = [
@@ -78,9 +79,9 @@ class PlainBlock(nn.Module):
 
     def __init__(self, channels: int, embedding: int) -> None:
         super().__init__()
-        self.conv_1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv_1 = Conv2d(channels, channels, 3)
         self.modulate = nn.Linear(embedding, 2 * channels)
-        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv_2 = Conv2d(channels, channels, 3)
         nn.init.zeros_(self.conv_2.weight)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:

@@ -292,3 +292,55 @@ def test_a_name_that_can_not_be_printed_ends_nothing(genie: Genie, monkeypatch: 
     assert len(list(Path("gar\udce7on").glob("*.png"))) == 2
     lines = printed.getvalue().decode("ascii").splitlines()
     assert [line.split(":")[0] for line in lines] == [r"gar\udce7on/p.png", r"gar\udce7on/q.png"]
+
+
+@pytest.mark.parametrize(("option", "kept"), [("device", "cpu"), ("precision", "fp32")])
+def test_what_was_given_counts_even_if_it_is_what_is_usual(genie: Genie, option: str, kept: str) -> None:
+    encode = ("encode", "a.png", "--model", "tiny", "--steps", 2, f"--{option}", kept, "--json")
+    (image,) = genie(*encode).json["images"]
+    for more, wanted in (((), kept), ((f"--{option}", "auto"), "auto"), ((f"--{option}=auto",), "auto")):
+        ended = genie("decode", image["latent"], "--out", "back", "--json", *more)
+        assert ended.code == 0, ended.err
+        assert ended.json["files"][0]["request"][option] == wanted
+
+
+def test_help_says_that_the_latent_decides_where_it_is_decoded(genie: Genie) -> None:
+    words = " ".join(genie("decode", "--help").out.split())
+    assert words.count("(default: as it was encoded)") == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "value", "goes", "takes"),
+    [
+        ("class", "--seeds", "1,2", "vary", "--to"),
+        ("class", "--feather", "2", "mask", "--to"),
+        ("blend", "--to", "Boat", "class or mask", "--other, --other-class"),
+        ("vary", "--seed", "5", "mask", "--seeds"),
+        ("mask", "--scale", "1", "attribute", "--mask, --to, --feather, --seed"),
+        ("attribute", "--painted", "b.png", "paint", "--direction, --toward, --away, --scale"),
+        ("paint", "--other-class", "Boat", "blend", "--painted"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused(
+    genie: Genie, kind: str, option: str, value: str, goes: str, takes: str
+) -> None:
+    ended = genie("edit", "a.png", "--model", "tiny", "--kind", kind, option, value, "--json")
+    assert ended.code == 2
+    assert ended.json["error"] == {
+        "kind": "bad-request",
+        "message": f"{option} is {value!r}, but it goes with --kind {goes}, not with --kind {kind}. "
+        f"Of these, --kind {kind} takes: {takes}.",
+        "option": option,
+    }
+    assert not Path("out").exists()
+
+
+def test_every_option_of_a_kind_is_known_to_belong_to_it(genie: Genie) -> None:
+    words = genie("edit", "--help").out.partition("for one kind or another:")[2].partition("\n\n")[0]
+    options = {word for word in words.replace("=", " ").split() if word.startswith("--")} - {"--away"}
+    for option in sorted(options):
+        value = "1" if option in ("--feather", "--seed", "--scale") else "x"
+        kind = "vary" if option != "--seeds" else "class"
+        ended = genie("edit", "a.png", "--model", "tiny", "--kind", kind, option, value)
+        assert ended.code == 2
+        assert f"not with --kind {kind}" in ended.err

@@ -11,7 +11,7 @@ from engine.checkpoints import library
 from engine.messages import Control, RenderProgress, Sampling, Upsampling
 from engine.tasks import Engine
 from engine.walk import noise_loop
-from engine.walk_files import write_walk
+from engine.walk_files import read_walk, write_walk
 from tests.engine.cli_kit import Ended, Genie, runner
 from tests.engine.tiny_model import write_tiny_model
 from tests.engine.tiny_upsampler import write_tiny_upsampler
@@ -188,3 +188,36 @@ def test_options_of_the_upsampler_change_a_walks_own(traverse: Genie) -> None:
         ended = traverse("plain.toml", option, *value)
         assert ended.code == 2
         assert f"{option} can't be given without --upsample." in ended.err
+
+
+# --- the walk's own file --------------------------------------------------------------------------
+
+
+def test_another_file_at_save_walk_stays(traverse: Genie, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mine.toml").write_text("mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "__init__", lambda *_: pytest.fail("it began"))
+        ended = traverse(*A, "--save-walk", "mine.toml")
+    assert ended.code == 2
+    assert ended.json["error"]["option"] == "--save-walk"
+    message = "mine.toml is there already. Give another --save-walk, or give it up with --replace."
+    assert ended.json["error"]["message"] == message
+    assert (names(), Path("mine.toml").read_text()) == (["mine.toml"], "mine")
+    assert traverse(*A, "--save-walk", "mine.toml", "--replace").code == 0
+    assert read_walk(Path("mine.toml")).model == "tiny"
+    Path("folder").mkdir()
+    ended = traverse(*A, "--save-walk", "folder", "--replace")
+    assert (ended.code, ended.json["error"]["option"]) == (2, "--save-walk")
+    assert "folder is a folder" in ended.err
+
+
+def test_a_stopped_render_that_saves_its_walk_goes_on_by_the_same_command(
+    traverse: Genie, stopped: Genie
+) -> None:
+    asked = (*A, "--save-walk", "walk.toml")
+    stopped(*asked)
+    before = Path("walk.toml").read_bytes()
+    ended = traverse(*asked)
+    assert (ended.code, ended.json["resumed"]) == (0, 4)
+    assert Path("walk.toml").read_bytes() == before
+    assert traverse(*B, "--save-walk", "walk.toml").code == 2

@@ -7,6 +7,8 @@ import errno
 import io
 import json
 import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -37,6 +39,7 @@ from engine.walk_files import file_latents, file_sha256
 from tests.engine.containers import Contents, read_mp4, read_webm
 
 NAMES = tuple(FORMATS)
+ROOT = Path(__file__).parents[2]
 WALK = Walk("tiny", (Keyframe(SeedLatent(1)), Keyframe(SeedLatent(2), label=3)), fps=12.5)
 TEXT = describe_walk(WALK, Sampling(steps=7))
 
@@ -378,3 +381,20 @@ def test_a_full_disk_is_said_by_every_writer_and_room_lets_it_finish(tmp_path: P
                 fill()
             encoding.abandon()
             assert caught.value.errno == errno.ENOSPC
+
+
+def test_what_lay_in_memory_before_is_not_in_a_video(tmp_path: Path) -> None:
+    """A video encoder that reads what nobody wrote makes other bytes in another process."""
+    script = (
+        "import sys; from pathlib import Path; from tests.engine.test_video import frames, write\n"
+        "for number, size in enumerate(((64, 48), (240, 144), (500, 300))):\n"
+        "    write(Path(sys.argv[1]) / f'{number}.mp4', 'mp4', frames(12, *size, 3))\n"
+    )
+    made = []
+    for filled in ("85", "170"):  # glibc fills memory with these; elsewhere it is as it is
+        folder = tmp_path / filled
+        folder.mkdir()
+        environment = {**os.environ, "MALLOC_PERTURB_": filled}
+        subprocess.run([sys.executable, "-c", script, str(folder)], env=environment, cwd=ROOT, check=True)
+        made.append([path.read_bytes() for path in sorted(folder.iterdir())])
+    assert made[0] == made[1]

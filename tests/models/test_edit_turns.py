@@ -125,6 +125,23 @@ def test_a_direction_nobody_waits_for_is_kept_and_does_not_pass_for_the_one_that
     assert made == ["asked for"]
 
 
+def test_two_directions_that_waited_under_one_name_get_a_name_each(
+    qtbot: QtBot, studio: Studio, edits: Edits
+) -> None:
+    edits.sessions.create("shoe", "fashion32", [node(edits.sessions.files)])
+    made: list[str] = []
+    told: list[str] = []
+    edits.directions.made.connect(lambda row: made.append(row.name))
+    studio.notice.connect(lambda words, *_: told.append(words))
+    for _ in range(2):
+        studio.submit(direction())
+    assert edits.directions.of_classes("sleeves", 2, 0)
+    qtbot.waitUntil(lambda: not edits.directions.busy, timeout=PATIENCE)
+    assert [row.name for row in edits.directions.listed()] == ["sleeves", "sleeves 2", "sleeves 3"]
+    assert made == ["sleeves 3"]
+    assert any("The direction sleeves 2 tells" in words for words in told)
+
+
 # --- the class pictures are encoded as
 
 

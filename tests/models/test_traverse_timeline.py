@@ -188,6 +188,15 @@ def test_a_dragged_keyframe_leaves_the_others_where_they_are(line: TimelineModel
     assert line.keys == before
 
 
+def test_a_keyframe_dragged_against_a_neighbour_does_not_push_it(line: TimelineModel) -> None:
+    ids = three(line)
+    for seconds in (99.0, -99.0):
+        for _ in range(30):
+            line.drag_key(ids[1], seconds, last=False)
+        assert line.arrival(2) == 4
+        assert line.arrival(1) == pytest.approx(4 if seconds > 0 else 0, abs=1.5 / 30)
+
+
 def test_values_that_cannot_be_are_said_and_not_taken(line: TimelineModel) -> None:
     three(line)
     line.select_all()

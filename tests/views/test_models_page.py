@@ -86,6 +86,32 @@ def test_files_dropped_in_any_room_are_imported(open_window: Open, qtbot: QtBot)
     assert panel.isHidden()
 
 
+def test_files_dropped_in_the_room_of_pictures_are_imported_too(
+    open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = open_window(Importer())
+    model, pictures = write_tiny_model(tmp_path), tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "a.png").write_bytes(b"no picture")
+    for files, words in (
+        ([Path("/x/cifar.pth")], "Ready to use: cifar."),
+        ([pictures / "a.png", Path("/x/own.safetensors")], "Ready to use: own."),
+        ([model], "Ready to use: tiny."),
+    ):
+        window.show_room("edit")
+        drop(window, *files)
+        assert window.room == "models"
+        panel = window.models_page.importing
+        qtbot.waitUntil(lambda panel=panel, words=words: words in shown_words(panel))
+    window.show_room("edit")
+    (pictures / "a.png").unlink()
+    with qtbot.waitSignal(window.edit_room.edits.encode.refused) as refused:
+        drop(window, pictures)
+    assert refused.args is not None
+    assert "There is no picture in" in refused.args[0]
+    assert window.room == "edit"
+
+
 def test_escape_cancels_the_import(open_window: Open, qtbot: QtBot) -> None:
     importer = Importer(gated=True)
     window = open_window(importer)

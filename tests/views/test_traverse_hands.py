@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -157,3 +158,37 @@ def test_why_a_walk_can_not_be_drawn_stays_on_the_stage(
     engine.bad_seeds = set()
     line.edit("label", 3, ids[1:])
     assert not stage.retry.isVisible()
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_keyframe_of_a_constant_pace_stays_under_the_hand_that_drags_it(
+    room: TraverseRoom, studio: Studio, loop: bool
+) -> None:
+    three_keys(room)
+    track, line = room.timeline.track, room.traverse.timeline
+    line.set_setting("loop", loop)
+    line.set_setting("constant_pace", True)
+    assert line.walk is not None
+    way = ((0.0, 0.0), (1.0, 1.0))
+    pace = (way, ((0.0, 0.0), (1.0, 3.0)), way)[: line.walk.segments]
+    line.set_pace(dataclasses.replace(line.walk, pace=pace))
+    typed, drawn = line.keys, line.arrival(1)
+    assert drawn < 1.5 < typed[0].seconds == 2.0
+    at = track.key_rect(1).center() + QPointF(7, 3)  # not by its middle
+    mouse(track, QEvent.Type.MouseButtonPress, at)
+    for step in (0, 20, 4, 4, 4):  # the first is where a drag would begin
+        at += QPointF(step, 0)
+        mouse(track, QEvent.Type.MouseMove, at)
+        assert track.key_rect(1).center().x() == pytest.approx(at.x() - 7, abs=1.5)
+    moved = 32 / track.scale
+    assert [key.seconds for key in line.keys[:2]] == pytest.approx([2 + moved, 2 - moved], abs=0.01)
+    assert track.key_at(at) == 1
+    far = QPointF(track.width(), at.y())
+    mouse(track, QEvent.Type.MouseMove, far)
+    assert track.key_rect(1).center().x() <= track.key_rect(2).center().x()
+    mouse(track, QEvent.Type.MouseMove, at)
+    mouse(track, QEvent.Type.MouseButtonRelease, at)
+    assert [key.seconds for key in line.keys[:2]] == pytest.approx([2 + moved, 2 - moved], abs=0.04)
+    assert line.arrival(1) == pytest.approx(drawn, abs=2 / line.fps)  # single times give way to the pace
+    studio.undo()
+    assert line.keys == typed

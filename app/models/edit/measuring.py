@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -275,10 +275,14 @@ class Directions(JobWatch):
             return None
         try:
             file = self._sessions.files.put(outcome.latent, "safetensors")
+            request = outcome.request
+            taken = {row.name for row in self._sessions.store.directions(request.model)}
+            request = dataclasses.replace(request, name=_free_name(request.name, taken))
+            outcome = dataclasses.replace(outcome, request=request)  # whose words tell the name
             row = DirectionRow(
                 fresh_id(),
-                outcome.request.name,
-                outcome.request.model,
+                request.name,
+                request.model,
                 {"file": file, "separation": outcome.separation, "counts": list(outcome.counts)},
             )
             self._sessions.store.add_direction(row)
@@ -288,3 +292,12 @@ class Directions(JobWatch):
         self.notice.emit(outcome.words, "good" if outcome.separation >= 1 else "care", None)
         self.listed_changed.emit()
         return row
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """The name, or with a number behind where there is one already: two that waited may be called the same."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name} {count}"
+    return free

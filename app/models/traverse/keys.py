@@ -163,15 +163,17 @@ def moved_in_time(
 ) -> tuple[Key, ...]:
     """Keyframe `index`, not the first, begins at `seconds`, or as close as its neighbours let it.
 
-    The others stay where they are, but for the last of a walk that is no loop: it has no end.
+    The others stay where they are, but for the last of a walk that is no loop: it has no end. A frame is
+    left on either side, or each move against a neighbour would push it on by one.
     """
     moved = list(keys)
     prior, key = moved[index - 1], moved[index]
     start = begins(keys, index - 1) + prior.hold
     end = begins(keys, index) + key.hold + key.seconds
     most = end - key.hold if index < len(moved) - 1 or loop else math.inf
-    at, least = min(max(seconds, start), most), 1.0 / fps
-    moved[index - 1] = dataclasses.replace(prior, seconds=round(max(at - start, least), 4))
+    least = 1.0 / fps
+    at = max(min(seconds, most - least), start + least)
+    moved[index - 1] = dataclasses.replace(prior, seconds=round(at - start, 4))
     if math.isfinite(most):
         moved[index] = dataclasses.replace(key, seconds=round(max(most - at, least), 4))
     return tuple(moved)

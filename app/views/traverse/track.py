@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from app.models.traverse.desk import TraverseModel
-from app.models.traverse.keys import Key, key_words
+from app.models.traverse.keys import Key, begins, key_words
 from app.views import theme, tokens
 from app.views.traverse.thumbs import draw_thumb
 
@@ -93,7 +93,8 @@ class Track(QWidget):
         self._dragged: int | None = None
         self._moved = False
         self._pressed = QPointF()
-        self._grip = 0.0
+        self._grip = 0.0  # seconds from where the dragged keyframe is drawn to the pointer
+        self._ahead = 0.0  # seconds it was typed later than drawn: a constant pace spreads the time anew
         self._held_span = 0.0  # seconds the axis shows while a keyframe is dragged
         self._before: tuple[Key, ...] = ()
         self._drop_index: int | None = None
@@ -159,10 +160,30 @@ class Track(QWidget):
     def seconds_at(self, x: float) -> float:
         return (x - _PAD) / self.scale
 
+    def _key_time(self, index: int) -> float:
+        """When a keyframe is drawn, in seconds: a dragged one where the hand has it, paced or not."""
+        if self._timeline.keys[index].id == self._dragged:
+            return begins(self._timeline.keys, index) - self._ahead
+        return self._timeline.arrival(index)
+
+    def _typed_at(self, x: float) -> float:
+        """When the dragged keyframe is to begin, by the seconds that are typed, with the pointer at `x`.
+
+        It stays between its neighbours as they are drawn; those that were typed hold it too.
+        """
+        line, wanted = self._timeline, self.seconds_at(x) - self._grip
+        index = line.index(self._dragged) if self._dragged is not None else -1
+        if line.plan is not None and index > 0:
+            wanted = max(wanted, line.departure(index - 1))
+            if index + 1 < len(line.plan.arrive):  # which of a loop also has the return
+                hold = line.departure(index) - line.arrival(index)
+                wanted = min(wanted, line.arrival(index + 1) - hold)
+        return wanted + self._ahead
+
     def key_rect(self, index: int) -> QRectF:
         """The picture of a keyframe, in the middle over its time."""
         box = QRectF(0, _RULER + 8, _THUMB, _THUMB)
-        box.moveLeft(round(self.x_of(self._timeline.arrival(index)) - _THUMB / 2))
+        box.moveLeft(round(self.x_of(self._key_time(index)) - _THUMB / 2))
         return box
 
     def key_at(self, place: QPointF) -> int | None:
@@ -205,7 +226,7 @@ class Track(QWidget):
         rows: tuple[list[int], list[int]] = ([], [])
         last = [-math.inf, -math.inf]
         for index, key in enumerate(timeline.keys):
-            at = timeline.arrival(index)
+            at = self._key_time(index)
             which = int(key.id in selected)
             if left <= at <= right and (at - last[which] >= near or key is current):
                 rows[which].append(index)
@@ -253,9 +274,9 @@ class Track(QWidget):
         painter.setPen(QPen(look.color("edge"), 2))
         painter.drawLine(QPointF(self.x_of(0), middle), QPointF(self.x_of(timeline.seconds), middle))
         for index in range(len(timeline.keys)):
-            start, end = timeline.arrival(index), timeline.departure(index)
-            if end > start:
-                box = QRectF(self.x_of(start), middle - 4, self.x_of(end) - self.x_of(start), 8)
+            hold = timeline.departure(index) - timeline.arrival(index)
+            if hold > 0:
+                box = QRectF(self.x_of(self._key_time(index)), middle - 4, hold * self.scale, 8)
                 painter.fillRect(box, look.color("groove"))
         top = self.key_rect(0).bottom() + 5
         painter.fillRect(
@@ -286,7 +307,7 @@ class Track(QWidget):
         else:
             painter.setPen(QPen(look.color("text" if index == self._hovered else "edge"), 1))
         painter.drawRect(covers.adjusted(-0.5, -0.5, 0.5, 0.5))
-        x = self.x_of(timeline.arrival(index))
+        x = self.x_of(self._key_time(index))
         mark = QPolygonF([QPointF(x - 4, _RULER), QPointF(x + 4, _RULER), QPointF(x, _RULER + 6)])
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(look.color("accent" if selected else "quiet"))
@@ -360,7 +381,9 @@ class Track(QWidget):
                 self._timeline.select([key.id])
             else:
                 self._timeline.select([*(self._timeline.selected - {key.id}), key.id])
-            self._grip = self.seconds_at(place.x()) - self._timeline.arrival(index)
+            drawn = self._timeline.arrival(index)
+            self._grip = self.seconds_at(place.x()) - drawn
+            self._ahead = begins(self._timeline.keys, index) - drawn
             self._held_span = self.span
             self._dragged, self._moved, self._pressed = key.id, False, place
             self._before = self._timeline.keys
@@ -373,7 +396,7 @@ class Track(QWidget):
             far = (place - self._pressed).manhattanLength() >= QApplication.startDragDistance()
             if far or self._moved:
                 self._moved = True
-                self._timeline.drag_key(self._dragged, self.seconds_at(place.x()) - self._grip, last=False)
+                self._timeline.drag_key(self._dragged, self._typed_at(place.x()), last=False)
         else:
             hovered = self.key_at(place)
             if hovered != self._hovered:
@@ -386,7 +409,7 @@ class Track(QWidget):
         self._scrubbing = False
         if self._dragged is None:
             return
-        seconds = self.seconds_at(event.position().x()) - self._grip
+        seconds = self._typed_at(event.position().x())
         dragged, self._dragged = self._dragged, None
         self.update()
         if self._moved:
