@@ -88,7 +88,8 @@ class Placement:
         """Move a module here, its parameters in the network's precision.
 
         Buffers stay float32: frequencies of an embedding rounded to bf16 would shift the noise
-        level they encode. Parts that can make more of weights that no longer change are told so.
+        level they encode. Parts that can make more of weights that no longer change are told so: a
+        module placed here is for inference, and not to be copied, saved or placed again.
         """
         module.to(self.device)
         for parameter in module.parameters():

@@ -7,6 +7,7 @@ for every call: for one small image that is two fifths of a convolution's time.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,14 +23,27 @@ _PACK: Any = getattr(torch.ops.mkldnn, "_reorder_convolution_weight", None)
 _REST = ([1, 1], [1, 1], 1)  # stride, dilation, groups
 _SUM: tuple[Any, ...] = ("add", 1.0, None, [], None)  # and no activation
 _NOTHING: tuple[Any, ...] = ("none", [], "")  # is done to what comes out
-_FAST = (torch.float32, torch.bfloat16)
+
+
+@cache
+def _has_bf16() -> bool:
+    ask = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return ask is not None and bool(ask())
+
+
+def _is_fast(dtype: torch.dtype) -> bool:
+    """Does oneDNN compute in it on this processor, and may it?"""
+    if not torch.backends.mkldnn.enabled:
+        return False
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and _has_bf16())
 
 
 class PackedWeight:
     """A convolution's weight (out, C, K, K) in oneDNN's own order; K is odd and the size is kept.
 
-    The order depends on the size of the images, not on their number: in that for another size
-    fp32 takes fifty times as long. So the weight is packed when the first images come.
+    With AVX-512 the order depends on the size of the images: in that for another size fp32 takes
+    fifty times as long. So the weight is packed when the first images come. Without AVX-512 it
+    depends on their number too, and nothing is packed.
     """
 
     def __init__(self, weight: Tensor) -> None:
@@ -39,13 +53,13 @@ class PackedWeight:
 
     @staticmethod
     def helps(weight: Tensor) -> bool:
-        """Is this a weight that oneDNN would bring into an order of its own?"""
+        """Is this a weight that oneDNN would bring anew into the same order, call by call?"""
         return (
             _ADDING is not None
             and _PACK is not None
-            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
             and weight.device.type == "cpu"
-            and weight.dtype in _FAST
+            and _is_fast(weight.dtype)
+            and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
         )
 
     def plain(self) -> Tensor:
@@ -125,6 +139,6 @@ def _can_fuse(onto: Tensor, x: Tensor) -> bool:
         and _ADDING_IN_PLACE is not None
         and torch.is_inference_mode_enabled()
         and x.device.type == "cpu"
-        and x.dtype in _FAST
+        and _is_fast(x.dtype)
         and all(each.is_contiguous(memory_format=torch.channels_last) for each in (onto, x))
     )

@@ -24,10 +24,13 @@ def load_examples(name: str, folder: Path | None = None, say: Say | None = None)
     return LOADERS[name](folder, say)
 
 
-def _fashion(folder: Path | None, say: Say | None) -> Examples:  # noqa: ARG001
+def _fashion(folder: Path | None, say: Say | None) -> Examples:
     images, labels = load_fashion("train", folder)
+    doubtful = load_doubtful(labels)
+    if say is not None and not doubtful.any():
+        say("These are other labels than Fashion-MNIST's, of which some are in doubt: all are trusted.")
     # The null label: these pictures teach how clothes look, but not which is called a shirt.
-    return PlainExamples(images, labels.masked_fill(load_doubtful(labels), len(CLASSES)))
+    return PlainExamples(images, labels.masked_fill(doubtful, len(CLASSES)))
 
 
 def _emoji64(folder: Path | None, say: Say | None) -> Examples:

@@ -107,7 +107,7 @@ def load_doubtful(labels: Tensor, path: Path = DOUBTFUL) -> Tensor:
     None, if these are other labels than those that were judged: the folder is the user's own.
     """
     doubtful = torch.zeros(len(labels), dtype=torch.bool)
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="ascii").splitlines()
     if f"# labels {fingerprint_of_labels(labels)}" in lines:
         rows = [int(row) for line in lines if not line.startswith("#") for row in line.split()]
         doubtful[rows] = True

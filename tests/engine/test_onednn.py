@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -99,6 +103,33 @@ def test_a_placed_network_says_the_same_packed_as_not() -> None:
     x, log_gamma, label = randn(2, 1, 32, 32), torch.tensor([0.3, -2.0]), torch.tensor([1, 10])
     expected = network(x, log_gamma, label)[0]
     Placement(torch.device("cpu"), "fp32").place(network)
+    weight = network.conv_out.weight
+    assert (network.conv_out._packed is not None) is PackedWeight.helps(weight)
     with torch.inference_mode():
         found = network(x, log_gamma, label)[0]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_an_older_processor_computes_as_torch_does() -> None:
+    """Where oneDNN may not use AVX-512, nothing of ours asks it to."""
+    script = """
+import torch
+from engine.devices import Placement
+from engine.networks.onednn import Conv2d
+torch.manual_seed(0)
+for precision in ("fp32", "bf16"):
+    conv = Placement(torch.device("cpu"), precision).place(Conv2d(40, 24, 3).requires_grad_(False))
+    assert conv._packed is None, precision
+    x = torch.randn(2, 40, 8, 8).to(conv.weight.dtype, memory_format=torch.channels_last)
+    with torch.inference_mode():
+        conv(x), conv.onto(conv(x), x, spare=True)
+"""
+    older = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **older},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
