@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.errors import UnusableFolder
 
-__all__ = ["cut_name", "surely", "write_atomically"]
+__all__ = ["cut_name", "is_disk_full", "surely", "write_atomically"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -31,6 +31,12 @@ def surely(question: Callable[[], bool]) -> bool:
         return question()
     except OSError:
         return False
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether that is why `write_atomically` could not write: the next file will not fit either."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _FULL
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

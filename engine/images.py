@@ -12,7 +12,6 @@ import binascii
 import dataclasses
 import io
 import json
-import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from engine.errors import BadImage, BadRequest
 from engine.files import write_atomically
+from engine.image_sizes import grid_columns, too_large
 from engine.messages import (
     MAX_SEED,
     PRECISIONS,
@@ -139,7 +139,7 @@ def grid(pictures: Pictures, columns: int | None = None) -> Pictures:
     count = pictures.count
     if count == 0:
         raise ValueError("a grid needs a picture")
-    columns = min(count, columns or math.isqrt(count - 1) + 1)
+    columns = min(count, columns or grid_columns(count))
     rows = -(-count // columns)
     height, width, channels = pictures.height, pictures.width, pictures.channels
     sheet = np.zeros((rows * columns, height, width, channels), np.uint8)
@@ -155,7 +155,8 @@ def save(path: Path, picture: Pictures, settings: SavedSettings | None = None) -
     """Write one picture, with its settings if given; the suffix decides the format.
 
     PNG and WebP are lossless, JPEG has quality 95. The file is whole or not there: a full
-    disk or forbidden folder is an `UnusableFolder`, another suffix a `BadRequest`.
+    disk or forbidden folder is an `UnusableFolder`, another suffix a `BadRequest`, and so is a
+    picture larger than the format has room for.
     """
     kind = _FORMATS.get(path.suffix.lower())
     if kind is None:
@@ -165,6 +166,8 @@ def save(path: Path, picture: Pictures, settings: SavedSettings | None = None) -
         )
     if picture.count != 1:
         raise ValueError("save takes one picture; see Pictures.one and grid")
+    if words := too_large(path.suffix, picture.width, picture.height):
+        raise BadRequest(f"Couldn't write {path.name}. {words}", field="out")
     image = to_pil(picture)
     options: dict[str, Any] = {}
     if kind == "PNG":

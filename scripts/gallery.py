@@ -19,7 +19,7 @@ CHOSEN: dict[str, tuple[tuple[str, int], ...]] = {
         ("Ankle boot", 20), ("Sneaker", 18), ("Dress", 24), ("Bag", 49), ("Coat", 35), ("Pullover", 23),
     ),
     "emoji64": (
-        ("Face", 60), ("Heart", 16), ("Plant", 80), ("Vehicle", 53), ("Place", 37), ("Food", 96),
+        ("Face", 4), ("Heart", 10), ("Plant", 2), ("Vehicle", 2), ("Place", 1), ("Person", 12),
     ),
 }  # fmt: skip
 GUIDANCE = {"fashion32": "1", "emoji64": "3"}

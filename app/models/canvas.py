@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -16,6 +15,7 @@ from app.models.comparison import ComparePane, Difference, difference_of, differ
 from app.models.facts import count_of, label_of, seed_of, title_of
 from app.models.live_steps import LiveSteps
 from app.models.progress import CanvasProgress
+from app.models.shown import Held, Shown, ShownResult
 from engine.messages import (
     Catalogue,
     Loading,
@@ -24,28 +24,15 @@ from engine.messages import (
     Pictures,
     Progress,
     Request,
-    Result,
     StepFrame,
 )
 
 __all__ = ["MODES", "STATES", "CanvasModel", "CanvasProgress", "ComparePane", "Shown", "ShownResult"]
 
-if TYPE_CHECKING:
-    from engine.messages import Upsampled
-
-ShownResult: TypeAlias = "Result | Upsampled"  # what fills the canvas step by step
-
 # starting: the engine is; loading: a model is read; recovered: done, after giving way (notices say how)
 STATES = ("empty", "starting", "loading", "running", "stopped", "failed", "done", "recovered")
 MODES = ("grid", "single", "compare", "difference")
-
-
-@dataclasses.dataclass(frozen=True)
-class Shown:
-    """What the canvas showed at some moment: a result, or else images of the history."""
-
-    result: ShownResult | None
-    record_ids: tuple[int, ...]
+_COMPARING = ("compare", "difference")
 
 
 class CanvasModel(QObject):
@@ -68,6 +55,7 @@ class CanvasModel(QObject):
         self._request: Request | None = None
         self._live: LiveBatch | None = None
         self._live_steps = LiveSteps()
+        self._held: Held | None = None
         self._final: Pictures | None = None
         self._result: ShownResult | None = None
         self._record_ids: tuple[int, ...] = ()
@@ -101,8 +89,11 @@ class CanvasModel(QObject):
 
     @property
     def shown(self) -> Shown:
-        """What can be saved of it now, and later, too."""
-        return Shown(self._result, self._record_ids)
+        """What can be saved now, and later, too: the batch of the selected picture, as it is seen."""
+        held = self._held_at(max(self._selected, 0))
+        if held is not None:
+            return Shown(held.result, held.record_ids)
+        return Shown(self._result, self._record_ids, self._shown_step)
 
     @property
     def record_ids(self) -> tuple[int, ...]:
@@ -113,6 +104,27 @@ class CanvasModel(QObject):
         if tuple(ids) != self._record_ids:
             self._record_ids = tuple(ids)
             self.request_changed.emit()
+
+    def take_record_ids(self, source: object, ids: Sequence[int]) -> None:
+        """The pictures of the result `source` are in the history now, under these ids."""
+        if source is None:
+            return
+        if source is self._result:
+            self.set_record_ids(ids)
+        elif self._held is not None and source is self._held.result:
+            self._held = dataclasses.replace(self._held, record_ids=tuple(ids))
+            self.request_changed.emit()
+
+    def record_id_of(self, index: int) -> int | None:
+        """The id in the history of what is seen in tile `index`; None: it is not there (yet)."""
+        held = self._held_at(index)
+        ids = held.record_ids if held is not None else self._record_ids
+        return ids[index] if 0 <= index < len(ids) else None
+
+    def request_of(self, index: int) -> Request | None:
+        """The request that what is seen in tile `index` answers."""
+        held = self._held_at(index)
+        return held.request if held is not None else self._request
 
     @property
     def title(self) -> str:
@@ -146,9 +158,10 @@ class CanvasModel(QObject):
         return self._live.pictures() if self._live is not None else None
 
     def picture(self, index: int) -> Pictures | None:
-        """The picture to be seen in tile `index`; None where none is begun."""
+        """The picture to be seen in tile `index`: its own or, until that is begun, a held one."""
         if not self.begun(index):
-            return None
+            held = self._held_at(index)
+            return held.pictures.one(index) if held is not None else None
         if self._shown_step is not None:
             if self._final is None and not self._live_steps.begun(self._shown_step, index):
                 return None
@@ -158,17 +171,19 @@ class CanvasModel(QObject):
         return self._live.one(index) if self._live is not None else None
 
     def begun(self, index: int) -> bool:
-        """Whether tile `index` has anything to show; if not, it is a blank placeholder."""
+        """Whether tile `index` has a picture of this batch; if not, it is blank or held."""
         if self._final is not None:
             return 0 <= index < self._final.count
         return self._live is not None and index in self._live.begun
 
     def seed_of(self, index: int) -> int | None:
         """The seed that picture `index` was made with; None where none was drawn."""
-        return None if self._request is None else seed_of(self._request, index)
+        request = self.request_of(index)
+        return None if request is None else seed_of(request, index)
 
     def label_of(self, index: int) -> int | None:
-        return None if self._request is None else label_of(self._request, index)
+        request = self.request_of(index)
+        return None if request is None else label_of(request, index)
 
     # --- state
 
@@ -238,16 +253,24 @@ class CanvasModel(QObject):
         return self._mode
 
     def set_mode(self, mode: str) -> None:
-        """Choose how pictures are shown; "compare" and "difference" need panes to compare."""
+        """Choose how pictures are shown; "compare" and "difference" need panes to compare.
+
+        Any other forgets them: the next comparison is of what is selected then.
+        """
         if mode not in MODES:
             raise ValueError(f"there is no mode {mode!r}")
-        if mode in ("compare", "difference") and self._panes is None:
+        if mode in _COMPARING and self._panes is None:
             return
         if mode == "single" and self._selected < 0:
             self.select(0)
         if mode != self._mode:
+            left = self._panes is not None and mode not in _COMPARING
+            if left:
+                self._panes = self._difference = None
             self._mode = mode
             self.mode_changed.emit(mode)
+            if left:
+                self.compare_changed.emit()
 
     @property
     def steps(self) -> tuple[StepFrame, ...]:
@@ -314,11 +337,12 @@ class CanvasModel(QObject):
         """Tile `index` (the selected one, or the first) as one side of a comparison."""
         if index is None:
             index = max(self._selected, 0)
-        picture = self.picture(index)
-        if picture is None or self._request is None:
+        picture, request = self.picture(index), self.request_of(index)
+        if picture is None or request is None:
             return None
-        title = title_of(self._request, index, self._catalogue)
-        return ComparePane(title, picture, self._request, index)
+        title = title_of(request, index, self._catalogue)
+        step = self._step_number() if self.begun(index) else None
+        return ComparePane(title if step is None else f"{title}, step {step}", picture, request, index, step)
 
     @property
     def pinned(self) -> ComparePane | None:
@@ -343,7 +367,7 @@ class CanvasModel(QObject):
     def can_compare(self) -> bool:
         return self.pane() is not None and (self._pinned is not None or self._previous_pane() is not None)
 
-    def compare(self) -> bool:
+    def compare(self, mode: str = "compare") -> bool:
         """Compare the selected tile with the pinned one or, without one, with the batch before.
 
         False: there is nothing to compare with.
@@ -351,7 +375,7 @@ class CanvasModel(QObject):
         left, right = self._pinned or self._previous_pane(), self.pane()
         if left is None or right is None:
             return False
-        self.compare_with(left, right)
+        self.compare_with(left, right, mode)
         return True
 
     def compare_with(self, left: ComparePane, right: ComparePane, mode: str = "compare") -> None:
@@ -369,17 +393,17 @@ class CanvasModel(QObject):
 
     def leave_compare(self) -> None:
         """Back to the grid; the panes are forgotten."""
-        if self._panes is not None:
-            if self._mode in ("compare", "difference"):
-                self.set_mode("grid")
-            self._panes = self._difference = None
-            self.compare_changed.emit()
+        if self._mode in _COMPARING:
+            self.set_mode("grid")
 
     def _previous_pane(self) -> ComparePane | None:
-        if self._before is None:
+        index = max(self._selected, 0)
+        held = self._held_at(index)
+        before = held.before if held is not None else self._before
+        if before is None:
             return None
-        request, pictures = self._before
-        index = min(max(self._selected, 0), pictures.count - 1)
+        request, pictures = before
+        index = min(index, pictures.count - 1)
         return ComparePane(title_of(request, index, self._catalogue), pictures.one(index), request, index)
 
     # --- fed by Studio
@@ -389,15 +413,25 @@ class CanvasModel(QObject):
         self._catalogue = catalogue
         self.compare_changed.emit()
 
-    def begin(self, request: Request, model: ModelInfo | None, state: str = "running") -> None:
-        """A job is about to fill the canvas ("starting", "loading" or "running")."""
-        if self._final is not None and self._request is not None and self._final.count:
-            self._before = (self._request, self._final)
+    def begin(
+        self, request: Request, model: ModelInfo | None, state: str = "running", *, hold: bool = False
+    ) -> None:
+        """A job is about to fill the canvas ("starting", "loading" or "running").
+
+        With `hold` the pictures of the batch before are seen until the new ones come, if they are
+        as many and as large: where one batch follows another, nothing goes blank in between.
+        """
         count = count_of(request)
         live = LiveBatch(count, model.image_size, model.image_size, model.channels) if model else None
+        held: Held | None = None
+        if self._final is not None and self._request is not None and self._final.count:
+            final = self._final
+            if hold and live is not None and live.fits(final) and final.count == count:
+                held = Held(self._request, final, self._result, self._record_ids, self._before)
+            self._before = (self._request, final)
         self._progress = CanvasProgress(steps=int(getattr(request, "steps", 0)), count=count)
         with self._entering(state):
-            self._put(request, live=live)
+            self._put(request, live=live, held=held)
             self.progress_changed.emit()
 
     def wait(self, state: str) -> None:
@@ -410,7 +444,8 @@ class CanvasModel(QObject):
         with self._entering(state):
             if result.request == self._request and self._live is not None:
                 looked_at = self._step_number()
-                self._live, self._final, self._result = None, result.pictures, result
+                self._live, self._held = None, None
+                self._final, self._result = result.pictures, result
                 self._shown_step = self._place_of(looked_at)
                 self._record_ids = tuple(ids)
                 self._notices = result.notices
@@ -488,6 +523,13 @@ class CanvasModel(QObject):
 
     # --- inside
 
+    def _held_at(self, index: int) -> Held | None:
+        """The batch before, where tile `index` still shows its picture."""
+        held = self._held
+        if held is None or self.begun(index) or not 0 <= index < held.pictures.count:
+            return None
+        return held
+
     def _step_number(self) -> int | None:
         """The number of the step that is looked at."""
         return None if self._shown_step is None else self.steps[self._shown_step].step
@@ -501,6 +543,7 @@ class CanvasModel(QObject):
         request: Request | None,
         *,
         live: LiveBatch | None = None,
+        held: Held | None = None,
         final: Pictures | None = None,
         result: ShownResult | None = None,
         ids: Sequence[int] = (),
@@ -508,6 +551,7 @@ class CanvasModel(QObject):
         title: str = "",
     ) -> None:
         self._request, self._live, self._final, self._result = request, live, final, result
+        self._held = held
         self._live_steps = LiveSteps()
         self._record_ids, self._notices, self._title = tuple(ids), notices, title
         self._failure, self._shown_step = None, None
@@ -534,4 +578,7 @@ class CanvasModel(QObject):
     def _set_state(self, state: str) -> None:
         if state != self._state:
             self._state = state
+            held, self._held = self._held, self._held if self.busy else None
             self.state_changed.emit(state)
+            if self._held is not held:  # what has not come by now does not come: nothing is in its place
+                self.pictures_changed.emit(0, self.count)

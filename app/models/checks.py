@@ -31,7 +31,6 @@ LABELS = {
     "device": "Device",
     "precision": "Precision",
     "guidance_model": "Guidance model",
-    "batch": "Batch",
 }
 
 

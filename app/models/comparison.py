@@ -18,6 +18,7 @@ class ComparePane:
     picture: Pictures
     request: Request
     index: int = 0  # of the picture in its request
+    step: int | None = None  # the picture as it was predicted at this step; None: the finished one
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,21 @@ def differing_settings(
     left: ComparePane, right: ComparePane, catalogue: Catalogue | None = None
 ) -> list[tuple[str, str, str]]:
     """(setting as a person calls it, left, right) for each that differs; the picture's own seed and class."""
-    ours, theirs = (dict(facts_of(pane.request, pane.index, catalogue)) for pane in (left, right))
+    ours, theirs = (
+        {"Shown": _moment(pane), **dict(facts_of(pane.request, pane.index, catalogue))}
+        for pane in (left, right)
+    )
     names = list(dict.fromkeys((*ours, *theirs)))
     sides = [(name, ours.get(name, ABSENT), theirs.get(name, ABSENT)) for name in names]
     return [(name, one, other) for name, one, other in sides if one != other]
+
+
+def _moment(pane: ComparePane) -> str:
+    """Which of its pictures is compared: the finished one, or that of a step."""
+    if pane.step is None:
+        return "the finished picture"
+    steps = getattr(pane.request, "steps", None)
+    return f"step {pane.step} of {steps}" if steps else f"step {pane.step}"
 
 
 def difference_of(left: Pictures, right: Pictures, gain: int | None = None) -> Difference:

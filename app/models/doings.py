@@ -24,8 +24,11 @@ class Doings(QObject):
         self.undo_list = UndoList(self)
         self._settings = settings
         self.setting_edits = SettingEdits(settings, self.undo_list, self)
+        self.setting_edits.notice.connect(self.notice)
         settings.put_back.connect(self._on_put_back)
-        self.undo_list.taken_back.connect(self.absorb)  # by the button of a message, too
+        # By the button of a message, too:
+        self.undo_list.about_to_move.connect(self.setting_edits.settle)
+        self.undo_list.taken_back.connect(self.absorb)
 
     def close(self) -> None:
         """Note nothing more."""
@@ -38,7 +41,6 @@ class Doings(QObject):
 
     def undo(self) -> Change | None:
         """Take back what was done last and say so, unless it failed; None if there is nothing."""
-        self.setting_edits.settle()
         change = self.undo_list.undo()
         self.setting_edits.absorb()
         if change is not None and not change.failed:
@@ -47,7 +49,6 @@ class Doings(QObject):
 
     def redo(self) -> Change | None:
         """Do again what was taken back last and say so, unless it failed; None if there is nothing."""
-        self.setting_edits.settle()
         change = self.undo_list.redo()
         self.setting_edits.absorb()
         if change is not None and not change.failed:

@@ -185,8 +185,6 @@ def _text(name: str, value: object) -> str:
         return "on" if value else "off"
     if name == "seed" and value == RANDOM_SEED:
         return "random"
-    if name == "batch" and value == 0:
-        return "automatic"
     if value is None:
         return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

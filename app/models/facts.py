@@ -8,9 +8,20 @@ from app.models.names import class_name, model_title, solver_title
 from app.models.settings import LABELS
 from app.store.making import NO_SEED, label_words, listing
 from engine.errors import UnknownName
+from engine.files import cut_name
 from engine.messages import Catalogue, Label, Request
 
-__all__ = ["ABSENT", "count_of", "facts_of", "file_name", "kind_title", "label_of", "seed_of", "title_of"]
+__all__ = [
+    "ABSENT",
+    "count_of",
+    "facts_of",
+    "file_name",
+    "kind_title",
+    "label_of",
+    "name_of",
+    "seed_of",
+    "title_of",
+]
 
 ABSENT = "–"  # in a list of differences: the other side has no such setting
 
@@ -65,10 +76,15 @@ def title_of(request: Request, index: int, catalogue: Catalogue | None = None) -
 
 def file_name(request: Request, index: int, label: str = "") -> str:
     """A name that tells the picture: "fashion32-ankle-boot-48151623"."""
-    seed = seed_of(request, index)
-    kind = "" if request.kind == "generate" else kind_title(request.kind)
-    words = f"{request.model} {label} {kind} {'' if seed is None else seed}".casefold().split()
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in "-".join(words))
+    return name_of(request.kind, request.model, label, seed_of(request, index))
+
+
+def name_of(kind: str, model: str, label: str, seed: int | None) -> str:
+    """See `file_name`. Long words are cut, the seed is not: it tells pictures of a class apart."""
+    title = "" if kind == "generate" else kind_title(kind)
+    words = "-".join(f"{model} {label} {title}".casefold().split())
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in words)
+    return cut_name(name) if seed is None else f"{cut_name(name)}-{seed}"
 
 
 def facts_of(request: Request, index: int, catalogue: Catalogue | None = None) -> list[tuple[str, str]]:

@@ -270,6 +270,10 @@ class HistoryModel(QAbstractListModel):
         """Everything about an image; a `StoreError` if it is gone."""
         return self._store.details(id)
 
+    def each(self, ids: Sequence[int]) -> list[Record]:
+        """The images of these ids, one for one, also those in the trash; a `StoreError` if one is gone."""
+        return self._store.each(ids)
+
     def request(self, id: int) -> Request:
         """The request of the whole result the image belongs to, of any kind."""
         return self._store.request(id)
@@ -281,6 +285,10 @@ class HistoryModel(QAbstractListModel):
     def png(self, id: int) -> bytes:
         """The image as a PNG file with its settings in it."""
         return self._store.png(id)
+
+    def png_reader(self, id: int) -> Callable[[], bytes]:
+        """Gives what `png` does, in any thread."""
+        return self._store.png_reader(id)
 
     def thumbnail(self, id: int) -> bytes:
         """PNG of at most 128 px; empty if the image is gone."""
@@ -359,17 +367,23 @@ class HistoryModel(QAbstractListModel):
         self.facets_changed.emit()
         self.added.emit(source, ids)
 
-    def star(self, ids: Sequence[int], on: bool = True) -> None:
-        """Mark images; they leave the list at once if the filter no longer lets them pass."""
+    def star(self, ids: Sequence[int], on: bool = True) -> bool:
+        """Mark images; they leave the list at once if the filter no longer lets them pass.
+
+        False: they could not be marked, and `trouble` has said why.
+        """
+        done = False
         with self._telling():
             self._store.star(ids, on)
+            done = True
             self._refresh(ids)
             self.facets_changed.emit()
+        return done
 
     def starred(self, ids: Sequence[int]) -> set[int]:
         """Those of `ids` that have a star; one that is gone has none."""
         with contextlib.suppress(StoreError):
-            return {record.id for record in self._store.records(ids) if record.starred}
+            return self._store.starred(ids)
         return set()
 
     def is_deleted(self, id: int) -> bool:
@@ -384,9 +398,12 @@ class HistoryModel(QAbstractListModel):
             self._store.note(id, text)
             self._refresh([id])
 
-    def delete(self, ids: Sequence[int]) -> Undo:
-        """Into the trash at once; `undo_delete` takes it back. What it returns may name no ids."""
-        undo = Undo((), "")
+    def delete(self, ids: Sequence[int]) -> Undo | None:
+        """Into the trash at once; `undo_delete` takes it back. What it returns may name no ids.
+
+        None: they could not be deleted, and `trouble` has said why.
+        """
+        undo: Undo | None = None
         with self._telling():
             undo = self._store.delete(ids)
             if undo.ids:
@@ -401,12 +418,15 @@ class HistoryModel(QAbstractListModel):
     def can_undo(self) -> bool:
         return bool(self._undos)
 
-    def undo_delete(self, undo: Undo | None = None) -> list[int]:
-        """Bring back what `undo`, or else the latest deletion, took away. Returns the ids."""
-        ids: list[int] = []
+    def undo_delete(self, undo: Undo | None = None) -> list[int] | None:
+        """Bring back what `undo`, or else the latest deletion, took away. Returns the ids.
+
+        None: they could not be brought back, and `trouble` has said why.
+        """
+        ids: list[int] | None = None
         if undo is None:
             if not self._undos:
-                return ids
+                return []
             undo = self._undos[-1]
         with self._telling():
             ids = self._store.undo(undo)
@@ -454,10 +474,14 @@ class HistoryModel(QAbstractListModel):
     # --- keeping rows in step with the store -----------------------------------------------
 
     def _show(self, ids: Sequence[int]) -> None:
-        """Rows for images that are in the store now, without a reset."""
+        """Rows for images that are in the store now, without a reset where there are rows already."""
+        if not self._records and len(ids) > _PAGE:  # the first page will do for now
+            self.reload()
+            return
         total = self._store.count(self._filter)
         known = self._row_by_id()
-        fresh = [record for record in self._store.records(ids, self._filter) if record.id not in known]
+        new = [id for id in ids if id not in known]
+        fresh = self._store.records(new, self._filter) if new else []
         all_loaded = len(self._records) >= self._total
         with self._moving_rows():
             for run, row in self._runs(fresh):
@@ -504,11 +528,13 @@ class HistoryModel(QAbstractListModel):
     def _refresh(self, ids: Sequence[int]) -> None:
         """Read rows anew after their record changed; drop or add them as the filter says."""
         passing = {record.id: record for record in self._store.records(ids, self._filter)}
+        known = self._row_by_id()
+        rows = sorted((known[id] for id in passing if id in known), reverse=True)
         with self._moving_rows():
-            for id, record in passing.items():
-                if (row := self.row_of(id)) is not None:
-                    self._records[row] = record
-                    self.dataChanged.emit(self.index(row), self.index(row))
+            for row in rows:
+                self._records[row] = passing[self._records[row].id]
+            for last, first in _ranges(rows):
+                self.dataChanged.emit(self.index(first), self.index(last))
             self._show(list(passing))
             self._hide([id for id in ids if id not in passing])
 

@@ -69,7 +69,7 @@ class LiveCanvas(QObject):
         self._job = job_id
         models = self._settings.catalogue.models
         model = next((info for info in models if info.name == request.model), None)
-        self._canvas.begin(request, model, state)
+        self._canvas.begin(request, model, state, hold=self._queue.forever)
 
     def _set_following(self, following: bool) -> None:
         if following != self._following:

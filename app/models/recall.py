@@ -34,6 +34,7 @@ class Recall:
         pictures = self._history.pictures(record_id)
         record = details.record
         self._live.leave()
+        self._canvas.leave_compare()  # or nothing of it would be seen
         if result is not None:
             self._canvas.show_result(result, self._history.ids_of_result(record_id))
         else:
@@ -53,7 +54,7 @@ class Recall:
                 "or generate first."
             )
         index = max(self._canvas.selected, 0)
-        if self._canvas.record_ids[index : index + 1] == (record_id,):
+        if shown.step is None and self._canvas.record_id_of(index) == record_id:
             raise BadRequest(
                 "This is the picture the canvas shows. Select another one, or a second with Ctrl+click."
             )

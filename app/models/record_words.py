@@ -7,6 +7,7 @@ import re
 from app.models.facts import kind_title
 from app.models.names import model_title, solver_title
 from app.store.records import Record
+from engine.files import cut_name
 from engine.messages import Catalogue
 
 __all__ = ["describe", "file_name_of", "title_of"]
@@ -44,5 +45,9 @@ def file_name_of(record: Record) -> str:
     """A name without its ending: "fashion32-Ankle-boot-seed-7-41"."""
     kind = "" if record.kind == "generate" else kind_title(record.kind)
     seed = "" if record.seed is None else f"seed {record.seed}"
-    words = [record.model, record.label_name, kind, seed, str(record.id)]
-    return re.sub(r"[^\w.-]+", "-", " ".join(word for word in words if word)).strip("-.")[:120]
+    words = cut_name(_plain(record.model, record.label_name, kind))  # never what tells images apart
+    return _plain(words, seed, str(record.id))
+
+
+def _plain(*words: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", " ".join(word for word in words if word)).strip("-.")

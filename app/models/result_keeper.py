@@ -45,6 +45,4 @@ class ResultKeeper(QObject):
 
     @Slot(object, object)
     def _on_added(self, source: object, ids: list[int]) -> None:
-        canvas = self._studio.canvas
-        if source is canvas.result:
-            canvas.set_record_ids(ids)
+        self._studio.canvas.take_record_ids(source, ids)

@@ -12,7 +12,7 @@ from app.models.canvas import CanvasModel, Shown
 from app.models.history import HistoryModel
 from app.models.saving import FileWriter, SaveItem, items_of_records, items_of_result, place
 from engine.errors import EngineError
-from engine.messages import Request
+from engine.messages import Request, StepFrame
 
 __all__ = ["Saver"]
 
@@ -55,8 +55,13 @@ class Saver(QObject):
             self.notice.emit("There is no finished picture to save yet.", "care", None)
             return False
         items = items_of_result(result, kept, self._class_names(result.request))
+        pictures = result.pictures
+        if shown.step is not None and 0 <= shown.step < len(result.steps):
+            frame = result.steps[shown.step]
+            pictures = frame.pictures
+            items = [_of_step(item, frame) for item in items]
         if grid:
-            items = [dataclasses.replace(items[0], picture=result.pictures)]
+            items = [dataclasses.replace(items[0], picture=pictures)]
         return self._save(lambda: items, path, format, scale)
 
     def save_records(self, ids: Sequence[int], path: Path, format: str, scale: int) -> bool:
@@ -86,3 +91,9 @@ class Saver(QObject):
             return False
         self._writer.write_animation(path, result, index, scale, step_ms)
         return True
+
+
+def _of_step(item: SaveItem, frame: StepFrame) -> SaveItem:
+    """The picture as it was predicted at a step. Its file carries no settings: they make the finished one."""
+    path, picture = Path(f"{item.path}-step-{frame.step}"), frame.pictures.one(item.index)
+    return dataclasses.replace(item, path=path, picture=picture, provenance=None, saved=None)

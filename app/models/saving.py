@@ -13,10 +13,12 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from app.background import background_pool
 from app.failure import Failure
-from app.models.facts import file_name
+from app.models.facts import file_name, name_of
 from app.store.encoding import decode_png
 from app.store.making import listing
 from engine.errors import BadImage, BadRequest
+from engine.files import is_disk_full, surely
+from engine.image_sizes import too_large
 from engine.messages import Pictures, Provenance, Request, Result
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ __all__ = [
 ]
 
 IMAGE_FORMATS = ("png", "jpg", "webp")
+_NAMED = 3  # how many files that could not be written are named behind the first
 ANIMATION_FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP"}
 
 
@@ -49,14 +52,15 @@ class SaveItem:
     """One picture to write, with what its file will know about it; several become one grid."""
 
     path: Path
-    picture: Pictures | bytes  # a PNG file is read in the writing thread
-    request: Request
+    picture: Pictures | Callable[[], bytes]  # the latter gives a PNG file, in the writing thread
+    request: Request | None  # None: the PNG file knows how it was made
     index: int  # of the picture in its request
     provenance: Provenance | None
     class_name: str = ""
     # Gives what the file will know, in the writing thread; without it, request and provenance say.
     saved: Callable[[], SavedSettings | None] | None = None
     scale: int = 1  # how many pixels of the file a pixel becomes, each way
+    numbered: bool = False  # behind a name that is taken comes a number; otherwise it is overwritten
 
 
 def items_of_result(
@@ -80,50 +84,49 @@ def _of_upsampled(result: Upsampled, index: int) -> SavedSettings:
     return settings_of(result, index)
 
 
-def _of_png(png: bytes) -> SavedSettings | None:
-    """What a picture of the history knows about itself."""
-    from engine.images import settings_in
-
-    return settings_in(png)
-
-
 def items_of_records(history: HistoryModel, ids: Sequence[int]) -> list[SaveItem]:
-    """Images of the history; see `items_of_result`. A `StoreError` if one is gone."""
-    items = []
-    for record_id in ids:
-        details = history.details(record_id)
-        index = details.record.index
-        words = details.record.label_name
-        name = Path(file_name(details.request, index, words))
-        png = history.png(record_id)
-        item = SaveItem(name, png, details.request, index, details.provenance, words)
-        if details.request.kind != "generate":  # its file may know more than the request: see Making.saved
-            item = dataclasses.replace(item, saved=functools.partial(_of_png, png))
-        items.append(item)
-    return items
+    """Images of the history; see `items_of_result`. A `StoreError` if one is gone.
+
+    There may be thousands: the pictures, and what they know of themselves, are read when they are written.
+    """
+    return [
+        SaveItem(
+            Path(name_of(record.kind, record.model, record.label_name, record.seed)),
+            history.png_reader(record.id),
+            None,
+            record.index,
+            None,
+            record.label_name,
+        )
+        for record in history.each(ids)
+    ]
 
 
 def place(items: Sequence[SaveItem], path: Path, format: str) -> list[SaveItem]:
     """Give items their files: `path` itself for one picture if it has a suffix, else a file each in it.
 
-    In a folder nothing is overwritten: a name that is taken gets a number. A `BadRequest` for a
-    format that is none of `IMAGE_FORMATS`.
+    In a folder nothing is overwritten: a name that is taken when it is written gets a number. A
+    `BadRequest` for a format that is none of `IMAGE_FORMATS`.
     """
     form = (format or "png").casefold().lstrip(".").replace("jpeg", "jpg")
     if form not in IMAGE_FORMATS:
         raise BadRequest(f"Pictures can be saved as {', '.join(IMAGE_FORMATS)}, not as {form}.", field="out")
     if len(items) == 1 and path.suffix and not path.is_dir():
         return [dataclasses.replace(items[0], path=path)]
-    taken: set[Path] = set()
-    placed = []
-    for item in items:
-        number, file = 1, path / f"{item.path}.{form}"
-        while file in taken or file.exists():
-            number += 1
-            file = path / f"{item.path}-{number}.{form}"
-        taken.add(file)
-        placed.append(dataclasses.replace(item, path=file))
-    return placed
+    return [dataclasses.replace(item, path=path / f"{item.path}.{form}", numbered=True) for item in items]
+
+
+def _free(path: Path, tried: dict[Path, int]) -> Path:
+    """`path`, or the first name behind it that is not taken; `tried` says from which number on to look."""
+    number = tried.get(path, 1)
+    while surely((file := _numbered(path, number)).exists):
+        number += 1
+    tried[path] = number
+    return file
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
 def write_image(item: SaveItem) -> None:
@@ -131,14 +134,21 @@ def write_image(item: SaveItem) -> None:
         SavedSettings,
         grid,
         save,
+        settings_in,
     )
 
     settings: SavedSettings | None = None
-    if item.saved is not None:
-        settings = item.saved()
-    elif item.provenance is not None:
-        settings = SavedSettings.alone(item.request, item.index, item.provenance, item.class_name)
-    picture = item.picture if isinstance(item.picture, Pictures) else _decoded(item.picture, item.path)
+    if isinstance(item.picture, Pictures):
+        picture = item.picture
+        if item.saved is not None:
+            settings = item.saved()
+        elif item.request is not None and item.provenance is not None:
+            settings = SavedSettings.alone(item.request, item.index, item.provenance, item.class_name)
+    else:
+        png = item.picture()
+        picture, settings = _decoded(png, item.path), settings_in(png)
+        if settings is not None:
+            settings = dataclasses.replace(settings, class_name=item.class_name)
     picture = picture if picture.count == 1 else grid(picture)
     save(item.path, enlarged(picture, item.scale), settings)
 
@@ -193,6 +203,8 @@ def write_animation(
         raise BadRequest("There are no steps to animate. Generate again: this result kept none.", field="out")
     scale = scale or max(1, 512 // max(frames[0].width, frames[0].height))
     size = (frames[0].width * scale, frames[0].height * scale)
+    if words := too_large(path.suffix, *size):
+        raise BadRequest(f"Couldn't write {path.name}. {words}", field="out")
     images = [_image(frame).resize(size, Image.Resampling.NEAREST) for frame in frames]
     options: dict[str, Any] = {
         "duration": [step_ms] * (len(images) - 1) + [last_ms],
@@ -237,7 +249,7 @@ class FileWriter(QObject):
 
     written = Signal(object, str)  # list of paths, words for a person
     failed = Signal(object)  # Failure
-    _ended = Signal(object, object, str)  # paths, Failure | None, words; from the writing thread
+    _ended = Signal(object, object)  # paths, words or Failure; from the writing thread
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -251,24 +263,36 @@ class FileWriter(QObject):
         return self._busy > 0
 
     def write_images(self, items: Sequence[SaveItem]) -> None:
-        """Write pictures; the ones before a failing one stay."""
+        """Write pictures. One that can't be written keeps none of the others from it, a full disk does."""
+        paths: list[Path] = []  # those that were written; whoever is told of them comes after the thread
 
-        def work() -> None:
-            for item in items:
-                write_image(item)
+        def work() -> str | Failure:
+            tried: dict[Path, int] = {}
+            failures: dict[str, Failure] = {}  # by the name of the file
+            stopped = False
+            for number, item in enumerate(items, start=1):
+                # Only here nothing else is on its way to a name: this thread writes everything.
+                path = _free(item.path, tried) if item.numbered else item.path
+                try:
+                    write_image(dataclasses.replace(item, path=path))
+                    paths.append(path)
+                except Exception as error:
+                    failures[path.name] = Failure.from_exception(error)
+                    if is_disk_full(error):
+                        stopped = number < len(items)
+                        break
+            return _words(paths, failures, len(items), items[0].path.parent, stopped)
 
-        paths = [item.path for item in items]
-        count = len(paths)
-        words = f"Saved {paths[0].name}." if count == 1 else f"Saved {count:,} pictures in {paths[0].parent}."
-        self._submit(work, paths, words)
+        self._submit(work, paths)
 
     def write_animation(
         self, path: Path, result: ShownResult, index: int | None, scale: int, step_ms: int
     ) -> None:
-        def work() -> None:
+        def work() -> str:
             write_animation(path, animate(result, index), scale=scale, step_ms=step_ms)
+            return f"Saved the steps as {path.name}."
 
-        self._submit(work, [path], f"Saved the steps as {path.name}.")
+        self._submit(work, [path])
 
     def close(self) -> None:
         """Wait until everything is written."""
@@ -276,21 +300,41 @@ class FileWriter(QObject):
             self._executor.shutdown()
             self._executor = None
 
-    def _submit(self, work: Callable[[], None], paths: list[Path], words: str) -> None:
+    def _submit(self, work: Callable[[], str | Failure], paths: list[Path]) -> None:
         if self._executor is None:
             self._executor = background_pool("write-files")
         self._busy += 1
 
-        def done(future: Future[None]) -> None:
+        def done(future: Future[str | Failure]) -> None:
             error = future.exception()
-            self._ended.emit(paths, None if error is None else Failure.from_exception(error), words)
+            self._ended.emit(paths, future.result() if error is None else Failure.from_exception(error))
 
         self._executor.submit(work).add_done_callback(done)
 
-    @Slot(object, object, str)
-    def _on_ended(self, paths: list[Path], failure: Failure | None, words: str) -> None:
+    @Slot(object, object)
+    def _on_ended(self, paths: list[Path], told: str | Failure) -> None:
         self._busy -= 1
-        if failure is None:
-            self.written.emit(paths, words)
+        if isinstance(told, Failure):
+            self.failed.emit(told)
         else:
-            self.failed.emit(failure)
+            self.written.emit(paths, told)
+
+
+def _words(
+    saved: Sequence[Path], failures: dict[str, Failure], count: int, folder: Path, stopped: bool
+) -> str | Failure:
+    """How the writing of `count` pictures ended; it `stopped` where not all were tried."""
+    if not failures:
+        return f"Saved {saved[0].name}." if count == 1 else f"Saved {count:,} pictures in {folder}."
+    (name, first), *others = failures.items()
+    if count == 1:
+        return first
+    start = f"Saved {len(saved):,} of {count:,} pictures in {folder}{', then stopped' if stopped else ''}."
+    why = first.message if first.message.startswith("Couldn't") else f"Couldn't save {name}: {first.message}"
+    if others:
+        names = ", ".join(other for other, _ in others[:_NAMED])
+        rest = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
+        why += f" Couldn't save these either: {names}{rest}."
+    told = list(failures.items())[: 1 + _NAMED]
+    details = (f"{name}: {failure.message}\n{failure.details}".strip() for name, failure in told)
+    return Failure(f"{start} {why}", first.field, first.kind, "\n".join(details))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.models.settings import LABELS, GenerateSettings
-from app.models.undo import Change, UndoList
+from app.models.undo import NOT_NOW, Change, UndoList
+from engine.messages import GenerateRequest
 
 __all__ = ["SettingEdits"]
 
@@ -19,6 +21,8 @@ class SettingEdits(QObject):
 
     Whoever changes settings and notes that himself calls `settle` before and `absorb` after.
     """
+
+    notice = Signal(str, str, object)  # as that of Studio
 
     def __init__(
         self, settings: GenerateSettings, undo_list: UndoList, parent: QObject | None = None
@@ -65,6 +69,20 @@ class SettingEdits(QObject):
         self.absorb()
         return self._add(words, before, self._before)
 
+    @property
+    def own(self) -> dict[str, Any]:
+        """A person's own settings, also while the controls show those of something else."""
+        return self._settings.to_dict() if self._aside is None else self._aside
+
+    def own_request(self, seed: int) -> GenerateRequest:
+        """What a person's own settings ask for; a `BadRequest` if they can't be."""
+        if self._aside is None:
+            return self._settings.build_request(seed=seed)
+        own = GenerateSettings()
+        own.set_catalogue(self._settings.catalogue)
+        own.from_dict(self._aside)
+        return own.build_request(seed=seed)
+
     def put_aside(self) -> None:
         """From here to `bring_back` the controls show the settings of something else."""
         if self._aside is None:
@@ -91,11 +109,25 @@ class SettingEdits(QObject):
             self._add(words, before, after)
 
     def _add(self, words: str, before: dict[str, Any], after: dict[str, Any]) -> Change:
-        change = self._undo_list.add(words, lambda: self._put(before), lambda: self._put(after))
-        if self._aside is not None:
+        own = self._aside is None
+        change = self._undo_list.add(
+            words, lambda: self._put(after, before, own), lambda: self._put(before, after, own)
+        )
+        if not own:
             self._of_others.append(change)
         return change
 
-    def _put(self, values: dict[str, Any]) -> None:
-        self._settings.from_dict(values)
+    def _put(self, left: Mapping[str, Any], wanted: Mapping[str, Any], own: bool) -> object:
+        """Go from one side of a change to the other; what was set by other changes since stays."""
+        if own and self._aside is not None:
+            self.notice.emit(
+                "Your own settings are put aside while a waiting job is edited. End that first, then undo.",
+                "info",
+                None,
+            )
+            return NOT_NOW
+        if self._settings.to_dict() != left:  # only what this change was about, and what follows from that
+            wanted = {name: value for name, value in wanted.items() if left.get(name) != value}
+        self._settings.from_dict(wanted)
         self.absorb()
+        return None

@@ -92,7 +92,6 @@ class GenerateSettings(QObject):
     count_changed = Signal(int)
     device_changed = Signal(str)
     precision_changed = Signal(str)
-    batch_changed = Signal(int)
 
     model = _Setting("", checks.text)
     pick = _Setting[Pick]("all", checks.pick)
@@ -108,7 +107,6 @@ class GenerateSettings(QObject):
     count = _Setting(16, checks.whole(1, MAX_COUNT))
     device = _Setting("auto", checks.device)
     precision = _Setting("auto", checks.one_of(PRECISIONS))
-    batch = _Setting(0, checks.whole(0, MAX_COUNT))
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -149,7 +147,7 @@ class GenerateSettings(QObject):
                 self.guidance = self.baseline("guidance")
             if follow:
                 # The solver and the grid a preset stands for depend on the model.
-                self.set_preset(self._base)
+                self._follow_preset()
             self._held_changed = True
         finally:
             self._release()
@@ -225,7 +223,7 @@ class GenerateSettings(QObject):
             self.model = usable[0]
         self._choose_partner()
         if self._preset != "custom":
-            self.set_preset(self._base)
+            self._follow_preset()
         else:
             self._refresh_preset()
         self.catalogue_changed.emit()
@@ -282,9 +280,13 @@ class GenerateSettings(QObject):
             raise BadRequest(f"Quality can be {', '.join(PRESETS)}.", field="preset")
         before = self.to_dict()
         self._base = name
-        self.set_values(self.preset_values(name))
-        self._refresh_preset()
+        self._follow_preset()
         self._tell_put_back(f"Quality set to {name.capitalize()}.", before)
+
+    def _follow_preset(self) -> None:
+        """The values of the preset: nobody's own change if a model or a catalogue brought it about."""
+        self.set_values(self.preset_values(self._base))
+        self._refresh_preset()
 
     def preset_values(self, name: str) -> dict[str, Any]:
         """What the preset sets, for the model chosen now.
@@ -410,7 +412,6 @@ class GenerateSettings(QObject):
             t_end=self.t_end,
             device=self.device,
             precision=self.precision,
-            batch=self.batch,
         )
 
     def _labels(self, model: ModelInfo, seed: int) -> tuple[int | None, ...]:

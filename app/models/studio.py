@@ -14,6 +14,7 @@ from app.engine_worker import EngineLike
 from app.failure import Failure
 from app.models.announcer import Announcer
 from app.models.canvas import CanvasModel, Shown
+from app.models.deeds import Deeds
 from app.models.doings import Doings
 from app.models.dropped import RequestDiff, can_enlarge, read_dropped
 from app.models.history import HistoryModel
@@ -94,6 +95,7 @@ class Studio(QObject):
         self.session = Session(self.store, self)
         self._doings = Doings(self.settings, self)
         self.undo_list = self._doings.undo_list
+        self._deeds = Deeds(self.history, self.queue, self._doings, self)
         self._editor = JobEditor(
             self.queue, self.settings, self._doings.setting_edits, self._build_request, self
         )
@@ -121,6 +123,7 @@ class Studio(QObject):
         self.host.engine_failed.connect(self._on_engine_failed)
         self.settings.changed.connect(self._on_settings_changed)
         self._doings.notice.connect(self.notice)
+        self._deeds.notice.connect(self.notice)
         self._editor.notice.connect(self.notice)
         self._editor.changed.connect(self.editing_changed)
         self._saver.notice.connect(self.notice)
@@ -163,7 +166,7 @@ class Studio(QObject):
     def would_lose_work(self) -> bool:
         """Closing now would cut off a job, or lose results or strokes. Waiting jobs come back."""
         strokes = self._edits is not None and self._edits.pending.unkept
-        return self.queue.running is not None or self.writer.busy or strokes or self.save_results() > 0
+        return self.queue.running is not None or strokes or self.save_results() > 0
 
     @property
     def traverse(self) -> TraverseModel:
@@ -317,7 +320,7 @@ class Studio(QObject):
     def _renew(self, last: GenerateRequest) -> GenerateRequest:
         seed = fresh_seed()
         try:
-            return self.settings.build_request(seed=seed)
+            return self._doings.setting_edits.own_request(seed)
         except BadRequest:  # something is being typed, say
             return dataclasses.replace(last, seed=seed)
 
@@ -356,16 +359,7 @@ class Studio(QObject):
 
     def remove_job(self, job_id: int) -> None:
         """Cancel a pending job (with undo) or take an ended one off the list."""
-        pending = [job.id for job in self.queue.pending]
-        position = pending.index(job_id) if job_id in pending else 0
-        job = self.queue.remove(job_id)
-        if job is None or job.ended:
-            return
-        self._doings.did(
-            "Removed from the queue.",
-            lambda: self.queue.restore(job, position),
-            lambda: self.queue.remove(job.id),
-        )
+        self._deeds.remove_job(job_id)
 
     def edit_job(self, job_id: int) -> bool:
         """Put a pending job's settings beside the canvas; `commit_edit` gives them back to it."""
@@ -375,8 +369,7 @@ class Studio(QObject):
         if not isinstance(job.request, GenerateRequest):
             self.room_wanted.emit(ROOMS.get(job.request.kind, "generate"))
             return False
-        self._editor.begin(job, job.request)
-        return True
+        return self._editor.begin(job, job.request)
 
     def commit_edit(self) -> bool:
         """Give the edited settings to the job. False: they can't be, or it runs already."""
@@ -435,17 +428,7 @@ class Studio(QObject):
 
     def star_records(self, ids: Sequence[int], on: bool) -> None:
         """Star images, or take their stars away, with undo."""
-        starred = self.history.starred(ids)
-        changed = [id for id in ids if (id in starred) != on]
-        if not changed:
-            return
-        self.history.star(changed, on)
-        count = len(changed)
-        many = f"{count:,} pictures starred." if on else f"{count:,} stars taken away."
-        words = many if count > 1 else "Starred." if on else "Star taken away."
-        self._doings.did(
-            words, lambda: self.history.star(changed, not on), lambda: self.history.star(changed, on)
-        )
+        self._deeds.star(ids, on)
 
     def show_record(self, record_id: int) -> bool:
         """Put an image of the history on the canvas, with its whole batch where that is still there."""
@@ -486,16 +469,7 @@ class Studio(QObject):
 
     def delete_records(self, ids: Sequence[int]) -> None:
         """Into the trash at once, with undo."""
-        tokens = [self.history.delete(ids)]
-        count = len(tokens[-1].ids)
-        if not count:
-            return  # another window was quicker, or the history has said why not
-
-        def again() -> None:
-            tokens[-1] = self.history.delete(ids)
-
-        words = "Picture deleted." if count == 1 else f"{count:,} pictures deleted."
-        self._doings.did(words, lambda: self.history.undo_delete(tokens[-1]), again)
+        self._deeds.delete(ids)
 
     # --- verbs: files
 
@@ -567,7 +541,7 @@ class Studio(QObject):
     @Slot()
     def _on_settings_changed(self) -> None:
         self._refresh_stale()
-        self.session.set("settings", self.settings.to_dict())
+        self.session.set("settings", self._doings.setting_edits.own)
 
     @Slot()
     def _refresh_stale(self) -> None:

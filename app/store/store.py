@@ -11,15 +11,17 @@ import dataclasses
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.store.encoding import EncodedResult, decode_png, encode_result, unpack_steps
 from app.store.making import Making, listing
 from app.store.opening import connect, explain, mark_open
+from app.store.reading import gone, read_png
 from app.store.records import DamagedStore, Details, Facets, Filter, Record, StoreError, Undo, timestamp
 from app.store.rows import COLUMNS, THUMBNAIL, read_provenance, read_request, record_of, together
 from app.store.schema import search_words
@@ -159,8 +161,24 @@ class Store:
         """One image, also from the trash; a `StoreError` if there is no such image."""
         found = self._records("WHERE id = ?", [id], thumbnails=True)
         if not found:
-            raise _gone(id)
+            raise gone(id)
         return found[0]
+
+    def each(self, ids: Sequence[int]) -> list[Record]:
+        """The images of these ids, one for one, also from the trash; a `StoreError` if one is gone."""
+        found = {record.id: record for record in self._records(f"WHERE {_AMONG}", [json.dumps(list(ids))])}
+        for id in ids:
+            if id not in found:
+                raise gone(id)
+        return [found[id] for id in ids]
+
+    def starred(self, ids: Sequence[int]) -> set[int]:
+        """Those of `ids` that have a star and are not in the trash."""
+        found = self.rows(
+            f"SELECT id FROM images WHERE deleted_at IS NULL AND starred = 1 AND {_AMONG}",
+            [json.dumps(list(ids))],
+        )
+        return {row[0] for row in found}
 
     def count(self, filter: Filter = _EVERYTHING) -> int:
         where, values = filter.sql()
@@ -190,6 +208,13 @@ class Store:
         """The image as a PNG file with its settings in it."""
         data: bytes = self._one("SELECT png FROM pixels WHERE image_id = ?", id)[0]
         return data
+
+    def png_reader(self, id: int) -> Callable[[], bytes]:
+        """Gives what `png` does, in any thread while the store is open: a file is not read before."""
+        if self.path is not None:
+            return partial(read_png, self.path, id)
+        png = self.png(id)  # nobody else can look into this memory
+        return lambda: png
 
     def thumbnails(self, ids: Sequence[int]) -> dict[int, bytes]:
         """PNG thumbnails by id, at most 128 px; ids that are gone are left out."""
@@ -404,16 +429,12 @@ class Store:
     def _one(self, sql: str, id: int) -> Any:
         rows = self.rows(sql, [id])
         if not rows:
-            raise _gone(id)
+            raise gone(id)
         return rows[0]
 
     def _number(self, sql: str, values: Sequence[object] = ()) -> int:
         return int(self.rows(sql, values)[0][0])
 
-    def _records(self, rest: str, values: Sequence[object], *, thumbnails: bool) -> list[Record]:
+    def _records(self, rest: str, values: Sequence[object], *, thumbnails: bool = False) -> list[Record]:
         extra = THUMBNAIL if thumbnails else ""
         return [record_of(row) for row in self.rows(f"SELECT {COLUMNS}{extra} FROM images {rest}", values)]
-
-
-def _gone(id: int) -> StoreError:
-    return StoreError(f"Image {id} is no longer in the history. It was removed for good.")

@@ -196,8 +196,10 @@ class CanvasPanel(QWidget):
         canvas = self._canvas
         if canvas.mode == mode:
             self.leave_compare()
-        elif canvas.panes is not None or canvas.compare():
-            canvas.set_mode(mode)
+        elif canvas.mode in ("compare", "difference"):
+            canvas.set_mode(mode)  # the same two, looked at another way
+            self.compare.view.setFocus()
+        elif canvas.compare(mode):
             self.compare.view.setFocus()
         else:
             self._studio.notice.emit(
@@ -247,8 +249,9 @@ class CanvasPanel(QWidget):
         self._show_details()
 
     def save(self) -> None:
-        """Ask how and where to save; does nothing while there is nothing finished."""
-        if not self._canvas.kept:
+        """Ask how and where to save what is seen; says so while nothing of it is finished."""
+        if not self._canvas.shown.count:
+            self._studio.notice.emit("There is no finished picture to save yet.", "info", None)
             return
         from app.views.dialogs import SaveDialog
 
@@ -301,17 +304,18 @@ class CanvasPanel(QWidget):
             self._studio.delete_records([record_id])
 
     def _kept_id(self) -> int | None:
-        """The same as `_record_id`, for what can't be done to a picture that was deleted."""
-        record_id = self._record_id()
-        if record_id is None or not self._studio.history.is_deleted(record_id):
+        """The id of the selected picture in the history; None, and a notice, if it is not there."""
+        record_id = self._canvas.record_id_of(self._canvas.selected)
+        if record_id is not None and not self._studio.history.is_deleted(record_id):
             return record_id
-        self._studio.notice.emit("It is in the trash. Undo brings it back.", "info", None)
+        if self._canvas.selected < 0:
+            words = "No picture is selected. Click one first."
+        elif record_id is None:
+            words = "This picture is not in the history: only finished ones go there."
+        else:
+            words = "It is in the trash. Undo brings it back."
+        self._studio.notice.emit(words, "info", None)
         return None
-
-    def _record_id(self) -> int | None:
-        """The id of the selected picture in the history, once it is there."""
-        ids, selected = self._canvas.record_ids, self._canvas.selected
-        return ids[selected] if 0 <= selected < len(ids) else None
 
     def generate_first(self) -> None:
         """What the button of the empty canvas promises."""
@@ -326,7 +330,7 @@ class CanvasPanel(QWidget):
 
     def caption(self, index: int) -> str:
         """ "Ankle boot · seed 48151625" """
-        request = self._canvas.request
+        request = self._canvas.request_of(index)
         seed = self._canvas.seed_of(index)
         if request is None or seed is None:
             return ""
@@ -351,18 +355,15 @@ class CanvasPanel(QWidget):
         canvas = self._canvas
         shown = canvas.picture(0) or (canvas.pictures if canvas.count else None)
         size = QSize(shown.width, shown.height) if shown is not None else QSize(32, 32)
-        self.grid.set_batch(canvas.count, size, hold=self._goes_on())
+        self.grid.set_batch(canvas.count, size)
         self.grid.set_selection(canvas.selected)
         self._show_frames()
         self._refresh()
 
-    def _goes_on(self) -> bool:
-        """Whether one batch follows another: what is on screen then stays until the next one comes."""
-        return self._canvas.busy and self._studio.queue.forever
-
     def _show_pictures(self, first: int, count: int) -> None:
         self.grid.pictures_changed(first, count)
         if first <= self._canvas.selected < first + count:
+            self.buttons["save"].setEnabled(self._canvas.shown.count > 0)
             self._show_selected_image()
             self._show_details()
 
@@ -380,7 +381,7 @@ class CanvasPanel(QWidget):
         shown = [self.single] if self._canvas.mode == "single" else []
         if self._preview is not None and self._preview.isVisible():
             shown.append(self._preview)
-        if not shown or (self._goes_on() and self._canvas.picture(self._canvas.selected) is None):
+        if not shown:
             return
         image, caption = self._selected_image(), self.caption(self._canvas.selected)
         for view in shown:
@@ -433,8 +434,6 @@ class CanvasPanel(QWidget):
             if had_focus:
                 (self.view() or page).setFocus()
         self._show_selected_image()
-        if not canvas.busy:
-            self.grid.let_go()
         pictures = page in (self.grid, self.single)
         # The strip keeps its place while a job runs, so that nothing jumps when the steps come.
         self.filmstrip.setVisible(pictures and (bool(canvas.steps) or canvas.busy))
@@ -451,7 +450,7 @@ class CanvasPanel(QWidget):
             ("show_single", canvas.count > 0),
             ("toggle_compare", comparable),
             ("toggle_difference", comparable),
-            ("save", canvas.kept > 0),
+            ("save", canvas.shown.count > 0),
             ("export_steps", bool(canvas.steps) and canvas.result is not None),
             ("toggle_details", canvas.count > 0),
         ):
@@ -471,12 +470,10 @@ class CanvasPanel(QWidget):
 
     def _show_details(self) -> None:
         if self.details.isVisibleTo(self):
-            canvas = self._canvas
+            canvas, index = self._canvas, max(0, self._canvas.selected)
             self.details.show_facts(
-                facts_of_result(
-                    self._studio.catalogue, canvas.request, canvas.result, max(0, canvas.selected)
-                ),
-                self._canvas.picture(max(0, canvas.selected)),
+                facts_of_result(self._studio.catalogue, canvas.request_of(index), canvas.shown.result, index),
+                canvas.picture(index),
             )
 
     def _show_progress(self) -> None:

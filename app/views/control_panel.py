@@ -142,6 +142,7 @@ class SeedRow(Row):
         self.reuse.clicked.connect(self._reuse)
         studio.canvas.request_changed.connect(self._show_used)
         studio.canvas.selection_changed.connect(self._show_used)
+        studio.canvas.pictures_changed.connect(self._show_used)  # one of another seed may have come
         self.refresh()
         self._show_used()
 

@@ -5,6 +5,9 @@ None of them blocks: `open()` shows one over the window and returns at once.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from app.views import theme, tokens
 from app.views.fields import CalmSlider, Choice, Segments
 from app.views.help import describe
 from app.views.words import class_name, counted, model_title, solver_title
+from engine.image_sizes import grid_size, too_large
 
 __all__ = ["SCALES", "DroppedSettingsDialog", "ExportStepsDialog", "SaveDialog"]
 
@@ -131,21 +135,53 @@ class _FileDialog(QDialog):
 
     def target(self) -> Path:
         """The file, or the folder where there will be several."""
-        folder = Path(self.folder.text().strip()).expanduser()
+        folder = Path(self.folder.text().strip())
+        with contextlib.suppress(RuntimeError):  # of nobody here: `obstacle` says so
+            folder = folder.expanduser()
         return folder / f"{self.name.text().strip()}{self.suffix()}" if self.needs_name() else folder
+
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of the largest picture that will be written."""
+        raise NotImplementedError
+
+    def obstacle(self) -> str:
+        """Why nothing can be written there, in words; empty where something can."""
+        folder, name = self.folder.text().strip(), self.name.text().strip()
+        if not folder:
+            return "No folder is given. Choose where the file should go."
+        try:
+            if _is_there(place := Path(folder).expanduser()) and place.is_file():
+                return "This is a file, not a folder. Choose a folder."
+        except RuntimeError:
+            user = Path(folder).parts[0]
+            return f"{user} is nobody's folder here: there is no such user. Write the folder in full."
+        except OSError as error:
+            return f"This can't be the folder: {_reason(error)}. Choose another one."
+        if self.needs_name():
+            if not name or name.startswith(".") or set(name) & set("/\\\0"):
+                return "This can't be the name of a file. Use letters, digits, spaces and dashes."
+            try:
+                _is_there(self.target())
+            except OSError as error:
+                return f"This can't be the name of the file: {_reason(error)}. Choose another one."
+        return too_large(self.suffix(), *self.pixels())
+
+    def look(self) -> str:
+        """Say what is wrong with what is chosen by now. Words about a file that will be replaced, or none."""
+        typed = self.folder.text().strip() and (self.name.text().strip() or not self.needs_name())
+        obstacle = self.obstacle()
+        self.complain(obstacle if typed else "")
+        if obstacle or not self.needs_name() or not _is_there(self.target()):
+            return ""
+        return " A file of this name is there already and will be replaced."
 
     def complain(self, words: str) -> None:
         self.problem.setText(words)
         self.problem.setVisible(bool(words))
 
     def accept(self) -> None:
-        name = self.name.text().strip()
-        if not self.folder.text().strip():
-            self.complain("No folder is given. Choose where the file should go.")
-        elif self.needs_name() and (not name or "/" in name or "\\" in name or name.startswith(".")):
-            self.complain("This can't be the name of a file. Use letters, digits, spaces and dashes.")
-        elif Path(self.folder.text().strip()).expanduser().is_file():
-            self.complain("This is a file, not a folder. Choose a folder.")
+        if obstacle := self.obstacle():
+            self.complain(obstacle)
         elif self.write(self.target()):
             self._studio.session.set(_FOLDER, self.folder.text().strip())
             super().accept()
@@ -157,6 +193,20 @@ class _FileDialog(QDialog):
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.fileSelected.connect(self.folder.setText)
         dialog.open()
+
+
+def _is_there(path: Path) -> bool:
+    """An OSError where nothing can be: `Path.exists` raises it or not, as the version of Python has it."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _reason(error: OSError) -> str:
+    too_long = error.errno == errno.ENAMETOOLONG
+    return "it is too long" if too_long else str(error.strerror or error).lower()
 
 
 def _last_folder(studio: Studio) -> Path:
@@ -176,15 +226,28 @@ class SaveDialog(_FileDialog):
         parent: QWidget | None,
         *,
         count: int,
-        side: int,
+        size: tuple[int, int],
         name: str,
         selected: int = 0,
         records: Sequence[int] = (),
     ) -> None:
-        """`count` pictures of `side` pixels; `records` are ids of the history instead of the canvas."""
+        """`count` pictures of `size` pixels; `records` are ids of the history instead of the canvas."""
         super().__init__(studio, parent, "Save", "Save")
-        self._count, self._side, self._selected, self._records = count, side, selected, tuple(records)
+        self._count, self._size, self._selected, self._records = count, size, selected, tuple(records)
         self._name = name
+        result, step = self._shown.result, self._shown.step
+        self._frame = result.steps[step] if result is not None and step is not None and not records else None
+        if self._frame is not None:
+            number = self._frame.step
+            self.moment = Segments(
+                (
+                    ("step", f"Step {number}", f"As it was predicted at step {number}, which is shown"),
+                    ("finished", "Finished", "As it was in the end"),
+                )
+            )
+            self.moment.choose("step")
+            self.row("Moment", self.moment)
+            self.moment.chosen.connect(self._choose_which)
         which = [("one", "This picture", "The selected picture")]
         if count > 1:
             all_of = f"All {count:,}"
@@ -219,7 +282,7 @@ class SaveDialog(_FileDialog):
             self.row("Pictures", self.which)
         self.row("Format", self.format)
         self.row("Size", self.scale)
-        self.name.setText(name)
+        self._choose_name()
         self.which.chosen.connect(self._choose_which)
         self.format.chosen.connect(self.refresh)
         self.scale.currentIndexChanged.connect(self.refresh)
@@ -230,15 +293,15 @@ class SaveDialog(_FileDialog):
         """For the finished pictures on the canvas; there must be some."""
         canvas = studio.canvas
         index = max(0, canvas.selected)
-        request, picture = canvas.request, canvas.picture(index)
+        request, picture = canvas.request_of(index), canvas.picture(index)
         assert request is not None
         assert picture is not None
         label = class_name(studio.catalogue, request.model, canvas.label_of(index))
         return cls(
             studio,
             parent,
-            count=canvas.kept,
-            side=picture.width,
+            count=canvas.shown.count,
+            size=(picture.width, picture.height),
             name=file_name(request, index, label),
             selected=index,
         )
@@ -249,7 +312,7 @@ class SaveDialog(_FileDialog):
         details = studio.history.details(ids[0])
         record = details.record
         name = file_name(details.request, record.index, record.label_name)
-        return cls(studio, parent, count=len(ids), side=record.width, name=name, records=ids)
+        return cls(studio, parent, count=len(ids), size=(record.width, record.height), name=name, records=ids)
 
     def chosen(self, segments: Segments) -> str:
         return next(value for value, button in segments.buttons.items() if button.isChecked())
@@ -260,14 +323,28 @@ class SaveDialog(_FileDialog):
     def needs_name(self) -> bool:
         return self.chosen(self.which) != "all"
 
-    def _choose_which(self, which: str) -> None:
-        self.name.setText(f"{self._name}-grid" if which == "grid" else self._name)
+    def _of_step(self) -> bool:
+        """The step that is looked at is saved, not the finished pictures."""
+        return self._frame is not None and self.chosen(self.moment) == "step"
+
+    def _choose_which(self, _choice: str) -> None:
+        self._choose_name()
         self.refresh()
 
-    def refresh(self, _changed: object = None) -> None:
-        self.complain("")
+    def _choose_name(self) -> None:
+        name = self._name
+        if self._frame is not None and self._of_step():
+            name += f"-step-{self._frame.step}"
+        self.name.setText(f"{name}-grid" if self.chosen(self.which) == "grid" else name)
+
+    def pixels(self) -> tuple[int, int]:
         scale = int(self.scale.currentData())
-        side = f"{self._side * scale:,} px"
+        size = (self._size[0] * scale, self._size[1] * scale)
+        return grid_size(self._count, *size) if self.chosen(self.which) == "grid" else size
+
+    def refresh(self, _changed: object = None) -> None:
+        scale = int(self.scale.currentData())
+        side = f"{self._size[0] * scale:,} px"
         which = self.chosen(self.which)
         self.name.setEnabled(which != "all")
         if which == "all":
@@ -276,9 +353,9 @@ class SaveDialog(_FileDialog):
             words = f"One file with all {self._count:,} pictures, each {side} wide."
         else:
             words = f"One file, {side} wide."
-        if which != "all" and self.target().exists():
-            words += " A file of this name is there already and will be replaced."
-        self.note.setText(words)
+        if self._of_step():
+            words += " It carries no settings: those make the finished picture."
+        self.note.setText(words + self.look())
 
     def write(self, path: Path) -> bool:
         which = self.chosen(self.which)
@@ -287,7 +364,8 @@ class SaveDialog(_FileDialog):
             return self._studio.save_records(self._records, path, format, scale=scale)
         indices = [self._selected] if which == "one" else range(self._count)
         grid = which == "grid"
-        return self._studio.save_images(indices, path, format, scale=scale, grid=grid, shown=self._shown)
+        shown = self._shown if self._of_step() else dataclasses.replace(self._shown, step=None)
+        return self._studio.save_images(indices, path, format, scale=scale, grid=grid, shown=shown)
 
 
 class ExportStepsDialog(_FileDialog):
@@ -338,25 +416,33 @@ class ExportStepsDialog(_FileDialog):
         self.row("A step lasts", speed).setBuddy(self.speed)
         label = class_name(studio.catalogue, request.model, canvas.label_of(self._index))
         self.name.setText(f"{file_name(request, self._index, label)}-steps")
-        self.format.chosen.connect(self.refresh)
+        for chosen in (self.which.chosen, self.format.chosen, self.scale.currentIndexChanged):
+            chosen.connect(self.refresh)
         self.speed.valueChanged.connect(self.refresh)
         self._build("Export the steps as an animation")
 
     def suffix(self) -> str:
         return next(value for value, button in self.format.buttons.items() if button.isChecked())
 
+    def pixels(self) -> tuple[int, int]:
+        result = self._shown.result
+        assert result is not None
+        pictures = result.pictures
+        size = (pictures.width, pictures.height)
+        if not self.which.buttons["one"].isChecked():
+            size = grid_size(pictures.count, *size)
+        scale = int(self.scale.currentData()) or 1  # about 512 px is never too much
+        return size[0] * scale, size[1] * scale
+
     def step_ms(self) -> int:
         return self.speed.value() * 10
 
     def refresh(self, _changed: object = None) -> None:
-        self.complain("")
         self.speed_label.setText(f"{self.step_ms()} ms")
         frames = self._frames
         length = (self.step_ms() * (frames - 1) + 1500) / 1000
         words = f"{counted(frames, 'frame')}, {length:.1f} s, repeated for ever."
-        if self.target().exists():
-            words += " A file of this name is there already and will be replaced."
-        self.note.setText(words)
+        self.note.setText(words + self.look())
 
     def write(self, path: Path) -> bool:
         index = self._index if self.which.buttons["one"].isChecked() else None

@@ -6,6 +6,7 @@ import dataclasses
 from datetime import date, timedelta
 
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from app.models.facts import kind_title
@@ -56,8 +57,13 @@ class HistoryFilters(QWidget):
         self._fill()
         for choice in self.choices:
             choice.currentIndexChanged.connect(self.changed)
-        studio.history.facets_changed.connect(self._fill)
-        studio.catalogue_changed.connect(self._fill)
+        studio.history.facets_changed.connect(self._refill)
+        studio.catalogue_changed.connect(self._refill)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        if self._outdated:
+            self._fill()
+        super().showEvent(event)
 
     def narrowed(self, filter: Filter) -> Filter:
         """A filter that lets only that pass which is chosen here, too."""
@@ -79,8 +85,16 @@ class HistoryFilters(QWidget):
         self.blockSignals(blocked)
 
     @Slot()
+    def _refill(self) -> None:
+        """Now if it is seen: every finished job says so, and to count a large history takes its time."""
+        if self.isVisible():
+            self._fill()
+        else:
+            self._outdated = True
+
     def _fill(self) -> None:
         """Offer what there is, keeping what is chosen."""
+        self._outdated = False
         facets, catalogue = self._studio.history.facets(), self._studio.catalogue
         for choice, everything, entries in (
             (self.model, "Every model", [(model_title(catalogue, n), n, c) for n, c in facets.models]),

@@ -123,6 +123,11 @@ class HistoryList(QListView):
             model.fetch_all()  # all of the history, not all that was scrolled past
         super().selectAll()
 
+    def selected_rows(self) -> list[int]:
+        """The rows of the selection, in order. Read from its ranges: an index a row takes a second of 20,000."""
+        ranges = self.selectionModel().selection().toList()
+        return sorted({row for part in ranges for row in range(part.top(), part.bottom() + 1)})
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         # Spread the columns over the width, so that no ragged strip is left.
         width = self.viewport().width() - 1

@@ -76,6 +76,7 @@ class HistoryPanel(QWidget):
         self.upsampling: UpsampleDialog | None = None
         self.search = _SearchField()
         self.search.setPlaceholderText("Search")
+        self.search.setProperty("search", True)  # Esc empties it
         describe(
             self.search, "Search the history", "Model, class, solver, seed or note (several words narrow it)."
         )
@@ -141,8 +142,7 @@ class HistoryPanel(QWidget):
 
     def selected_ids(self) -> list[int]:
         """Ids of the selected images, in the order of the list."""
-        rows = sorted(index.row() for index in self.list.selectedIndexes())
-        return [self._history.record_at(row).id for row in rows]
+        return [self._history.record_at(row).id for row in self.list.selected_rows()]
 
     def current_id(self) -> int | None:
         ids = self.selected_ids()
@@ -184,11 +184,9 @@ class HistoryPanel(QWidget):
 
     def toggle_star(self) -> None:
         """Star the selected images, or take the stars away if all have one."""
-        ids = self.selected_ids()
-        rows = [row for id in ids if (row := self._history.row_of(id)) is not None]
-        if ids:
-            everyone = all(self._history.record_at(row).starred for row in rows)
-            self._studio.star_records(ids, not everyone)
+        if records := [self._history.record_at(row) for row in self.list.selected_rows()]:
+            everyone = all(record.starred for record in records)
+            self._studio.star_records([record.id for record in records], not everyone)
 
     def compare_selected(self) -> None:
         """Compare the two selected images, or the one with what is on the canvas."""
@@ -239,11 +237,10 @@ class HistoryPanel(QWidget):
 
     def delete_selected(self) -> None:
         """Into the trash at once; the notice has an Undo."""
-        ids = self.selected_ids()
-        row = min((index.row() for index in self.list.selectedIndexes()), default=0)
-        self._studio.delete_records(ids)
-        if ids and self._history.rowCount():
-            self.list.setCurrentIndex(self._history.index(min(row, self._history.rowCount() - 1)))
+        rows = self.list.selected_rows()
+        self._studio.delete_records([self._history.record_at(row).id for row in rows])
+        if rows and self._history.rowCount():
+            self.list.setCurrentIndex(self._history.index(min(rows[0], self._history.rowCount() - 1)))
 
     def show_details(self) -> None:
         """Everything about the image, in a window beside this one (I)."""
@@ -322,15 +319,15 @@ class HistoryPanel(QWidget):
     # --- menu and keys ---
 
     def _open_menu(self, position: object) -> None:
-        if self.selected_ids():
+        if self.list.selectionModel().hasSelection():
             self.menu().popup(self.list.viewport().mapToGlobal(position))  # type: ignore[call-overload]
 
     def menu(self) -> QMenu:
         """What can be done with the selected images."""
-        ids = self.selected_ids()
+        count = len(self.list.selected_rows())
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        one = len(ids) == 1
+        one = count == 1
         seeded = one and self._current_seed() is not None
         for entry in (
             ("generate", "Apply its settings", "", self.apply_settings, one),
@@ -344,7 +341,7 @@ class HistoryPanel(QWidget):
                 "Compare with the canvas" if one else "Compare the two",
                 "C",
                 self.compare_selected,
-                len(ids) == 2 or (one and self._studio.canvas.pane() is not None),
+                count == 2 or (one and self._studio.canvas.pane() is not None),
             ),
             ("info", "Details", "I", self.show_details, one),
             ("enlarge", "Upsample…", "U", self.upsample, one and self._can_upsample()),

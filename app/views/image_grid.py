@@ -67,7 +67,6 @@ class ImageGrid(ZoomView):
         self._size = QSize(32, 32)
         self._selection = -1
         self._hovered = -1
-        self._hold = False
         self.setAccessibleName("Images of the batch")
         self.setAccessibleDescription("Arrows move the selection, Enter opens it, Space shows it large.")
 
@@ -85,13 +84,8 @@ class ImageGrid(ZoomView):
     def selection(self) -> int:
         return self._selection
 
-    def set_batch(self, count: int, picture: QSize, *, hold: bool = False) -> None:
-        """Another batch: `count` pictures of the size `picture`.
-
-        With `hold` those of the batch before are seen until the new ones come, or until `let_go`:
-        where one batch follows another, nothing goes blank in between.
-        """
-        self._hold = hold
+    def set_batch(self, count: int, picture: QSize) -> None:
+        """Another batch: `count` pictures of the size `picture`."""
         if (count, picture) == (self._count, self._size):
             self.pictures_changed(0, count)
             return
@@ -103,18 +97,12 @@ class ImageGrid(ZoomView):
         self.content_changed()
         self.update()
 
-    def let_go(self) -> None:
-        """What has not come by now does not come: nothing is held in its place."""
-        if self._hold:
-            self._hold = False
-            self.pictures_changed(0, self._count)
-
     def pictures_changed(self, first: int, count: int) -> None:
         """These pictures may look different now: paint again what does."""
         if not self.isVisible():
             self._images.forget()
             return
-        changed = self._images.renew(range(max(0, first), min(self._count, first + count)), hold=self._hold)
+        changed = self._images.renew(range(max(0, first), min(self._count, first + count)))
         if len(changed) == self._count or len(changed) > 64:
             self.update(self.device_rect_to_widget(QRect(self.origin, self.content_size(self.zoom))))
             return

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QByteArray, QMimeData, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -18,14 +18,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.models.edit.opening import PICTURE_SUFFIXES
 from app.models.settings import PRESETS
 from app.models.studio import Studio
 from app.views import theme, tokens
 from app.views.attention import Attention
+from app.views.closing import FilesFirst
+from app.views.field_keys import FieldKeys, leave_field
 from app.views.fields import NumberEntry
 from app.views.generate_room import GenerateRoom
 from app.views.help import term_of
+from app.views.incoming import files_in, holds_picture, picture_in
 from app.views.notices import Notices
 from app.views.rail import Rail
 from app.views.room import Room
@@ -83,6 +85,8 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self.notices = Notices(self, self._notice_area)
         self.attention = Attention(self)
+        self._field_keys = FieldKeys(self)
+        self._files_first = FilesFirst(self, studio)
         self._connect()
         self._restore()
         self.generate_room.controls.model.card.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -325,15 +329,20 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def escape(self) -> None:
-        """Close what is open, else stop what runs."""
-        focused = QApplication.focusWidget()
-        if isinstance(focused, NumberEntry) and focused.property("wrong"):
-            focused.restored.emit()
+        """Leave what is typed, close what is open, else stop what runs."""
+        focused, canvas = QApplication.focusWidget(), self.generate_room.canvas
+        if isinstance(focused, NumberEntry):
+            if focused.property("wrong"):
+                focused.restored.emit()
+                return
+        elif isinstance(focused, QLineEdit):
+            pictures = canvas.view() or canvas
+            leave_field(focused, pictures if self.room == "generate" else self._built(self.room))
             return
         room = self._working_room
         if room is not None and room.take_escape():
             return
-        if not (self.room == "generate" and self.generate_room.canvas.go_back()):
+        if not (self.room == "generate" and canvas.go_back()):
             self.studio.stop()
 
     @Slot()
@@ -438,9 +447,9 @@ class MainWindow(QMainWindow):
         """Paste text where it is typed, else read the settings of the picture file on the clipboard."""
         focused = QApplication.focusWidget()
         data = QGuiApplication.clipboard().mimeData()
-        path = _picture_in(data)
+        path = picture_in(data)
         room = self._working_room
-        if isinstance(focused, QLineEdit) and path is None:
+        if isinstance(focused, QLineEdit) and not holds_picture(data):
             focused.paste()
         elif room is not None and data is not None and room.take_paste(data):
             pass
@@ -465,15 +474,15 @@ class MainWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         data = event.mimeData()
         picture = data.hasImage() and self._working_room is not None  # from a browser, say
-        if event.source() is None and (picture or _files_in(data) or _picture_in(data)):
+        if event.source() is None and (picture or files_in(data) or picture_in(data)):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         data, room = event.mimeData(), self._working_room
         event.acceptProposedAction()
-        if not _files_in(data) and data.hasImage() and room is not None and room.take_paste(data):
+        if not files_in(data) and data.hasImage() and room is not None and room.take_paste(data):
             return
-        self.take_files(_files_in(data), _picture_in(data))
+        self.take_files(files_in(data), picture_in(data))
 
     def take_files(self, paths: list[Path], picture: Path | None = None) -> None:
         """Do with dropped files what they are for; the room on screen is asked first."""
@@ -551,6 +560,9 @@ class MainWindow(QMainWindow):
             self.closing.accepted.connect(self.close_anyway)
             self.closing.open()
             return
+        if not self._close_anyway and self._files_first.wait():
+            event.ignore()
+            return
         self.remember()
         super().closeEvent(event)
 
@@ -559,21 +571,6 @@ class MainWindow(QMainWindow):
         """Close without asking; what runs is stopped and comes back at the next start."""
         self._close_anyway = True
         self.close()
-
-
-def _files_in(data: QMimeData) -> list[Path]:
-    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-
-
-def _picture_in(data: QMimeData | None) -> Path | None:
-    """The picture file a drop or the clipboard holds, as a file or as the text of its path."""
-    if data is None:
-        return None
-    paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-    text = data.text().strip() if data.hasText() else ""
-    if not paths and text and "\n" not in text and len(text) < 4096:
-        paths = [Path(text.removeprefix("file://")).expanduser()]
-    return next((path for path in paths if path.suffix.casefold() in PICTURE_SUFFIXES), None)
 
 
 def _call(do: Callable[..., object], *arguments: object) -> Callable[[], object]:

@@ -127,8 +127,9 @@ class Notices(QWidget):
         self._column.addWidget(notice)
         if kind != "bad":
             notice.timer.start()
-        while len(self.shown) > _MOST:
-            self.dismiss(self.shown[0])
+        passing = [shown for shown in self.shown[:-1] if shown.kind != "bad"]
+        for old in passing[: max(0, len(self.shown) - _MOST)]:
+            self.dismiss(old)
         self.place()
 
     def dismiss(self, notice: Notice) -> None:

@@ -87,16 +87,13 @@ class TileImages:
         for kept in (self._pictures, self._images, self._reduced):
             kept.clear()
 
-    def renew(self, indices: Iterable[int], *, hold: bool = False) -> list[int]:
-        """Those of `indices` that look different now.
-
-        With `hold` a picture stays where none has come in its place yet.
-        """
+    def renew(self, indices: Iterable[int]) -> list[int]:
+        """Those of `indices` that look different now."""
         changed = []
         for index in indices:
             if index in self._pictures:
                 now = self._source(index)
-                if now == self._pictures[index] or (hold and now is None):
+                if now == self._pictures[index]:
                     continue
                 self._pictures[index] = now
                 self._images.pop(index, None)

@@ -95,6 +95,16 @@ def test_other_suffixes(tmp_path: Path, suffix: str) -> None:
     assert caught.value.field == "out"
 
 
+@pytest.mark.parametrize(("suffix", "most"), [(".webp", 16_383), (".jpg", 65_500)])
+def test_a_picture_larger_than_the_format(tmp_path: Path, suffix: str, most: int) -> None:
+    file = tmp_path / f"long{suffix}"
+    with pytest.raises(BadRequest, match="smaller size, or PNG"):
+        save(file, Pictures(1, most + 1, 1, 1, bytes(most + 1)))
+    assert not file.exists()
+    save(file, Pictures(1, most, 1, 1, bytes(most)))
+    save(file.with_suffix(".png"), Pictures(1, most + 1, 1, 1, bytes(most + 1)))
+
+
 def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     save(path, pictures(), SETTINGS)

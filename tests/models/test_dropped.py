@@ -51,7 +51,6 @@ def test_a_picture_tells_what_applying_it_would_change(
         ("denoise", "off", "on"),
         ("seed", "random", "40"),
         ("count", "16", "3"),
-        ("batch", "automatic", "2"),
     ]
     assert all(row.label == LABELS[row.name] for row in diff.rows)
 

@@ -8,9 +8,10 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.models.setting_edits import SettingEdits
-from app.models.settings import GenerateSettings
+from app.models.settings import RANDOM_SEED, GenerateSettings
 from app.models.studio import Studio
-from app.models.undo import UndoList
+from app.models.undo import Change, UndoList
+from engine.messages import GenerateRequest
 from tests.fake_engine import FakeEngine
 from tests.views.studio_kit import add_batch, studio_with
 
@@ -99,3 +100,54 @@ def test_stars_are_taken_back_where_they_were_given(studio: Studio) -> None:
     assert starred() == [True, True, True]
     studio.star_records(ids, True)  # changes nothing, so there is nothing new to undo
     assert studio.undo().words == "2 pictures starred."  # type: ignore[union-attr]
+
+
+def test_a_model_and_what_follows_it_are_one_change(studio: Studio) -> None:
+    settings = studio.settings
+    before = settings.to_dict()
+    settings.model = "headless"  # which brings a solver and a spacing of its own
+    after = settings.to_dict()
+    assert (settings.solver, settings.spacing) == ("dpmpp-2m", "log-snr")
+    for _ in range(2):
+        assert studio.undo() is not None
+        assert settings.to_dict() == before
+        assert settings.build_request().model == "fashion32"
+        assert not studio.undo_list.can_undo
+        assert studio.redo() is not None
+        assert settings.to_dict() == after
+        assert not studio.undo_list.can_redo
+
+
+def test_applied_settings_of_another_model_are_one_change(studio: Studio) -> None:
+    before = studio.settings.to_dict()
+    studio.apply_settings(GenerateRequest("headless", seed=3, labels=(1,), steps=7, solver="ddim"))
+    after = studio.settings.to_dict()
+    studio.undo()
+    assert studio.settings.to_dict() == before
+    assert not studio.undo_list.can_undo
+    studio.redo()
+    assert studio.settings.to_dict() == after
+
+
+def test_the_button_of_a_message_takes_back_that_change_alone(studio: Studio) -> None:
+    offered: list[Change] = []
+    studio.notice.connect(lambda _words, _kind, more: offered.append(more))
+    settings = studio.settings
+    settings.count = 4
+    studio.apply_settings(GenerateRequest("fashion32", seed=77, labels=(1, 1), steps=20))
+    settings.guidance = 2.5  # not noted yet
+    offered[-1]()
+    assert (settings.steps, settings.seed, settings.count, settings.guidance) == (10, RANDOM_SEED, 4, 2.5)
+    assert studio.undo().words == "Guidance changed."  # type: ignore[union-attr]
+    assert (settings.steps, settings.seed, settings.count, settings.guidance) == (10, RANDOM_SEED, 4, 0.0)
+    assert studio.undo().words == "Count changed."  # type: ignore[union-attr]
+    assert settings.count == 16
+
+
+def test_no_batch_is_taken_over_that_nothing_shows(studio: Studio) -> None:
+    request = GenerateRequest("fashion32", seed=5, labels=(1,) * 8, steps=10, batch=1)
+    studio.apply_settings(request)
+    assert studio.settings.build_request().batch == 0
+    assert studio.settings.matches(request)
+    studio.settings.from_dict({"batch": 1})  # kept by an earlier version
+    assert studio.settings.build_request().batch == 0

@@ -254,7 +254,7 @@ def test_applying_a_request_gives_that_request_again(
 ) -> None:
     labels = (None,) * count if pick == "none" else choose_labels(pick, count, 10, seed)
     request = GenerateRequest(
-        "fashion32", seed, labels, solver, steps, "linear", guidance, None, *flags, t_end, "cpu", "fp32", 4
+        "fashion32", seed, labels, solver, steps, "linear", guidance, None, *flags, t_end, "cpu", "fp32"
     )
     settings = GenerateSettings()
     settings.set_catalogue(fake_catalogue())
@@ -305,7 +305,7 @@ def test_a_model_that_is_gone_is_replaced(qtbot: QtBot) -> None:
 
 
 def test_every_setting_has_a_label_a_signal_and_a_baseline(settings: GenerateSettings) -> None:
-    fields = {field.name for field in dataclasses.fields(GenerateRequest)} - {"labels"}
+    fields = {field.name for field in dataclasses.fields(GenerateRequest)} - {"labels", "batch"}
     assert set(LABELS) == fields | {"pick", "count"}
     for name in LABELS:
         assert hasattr(settings, f"{name}_changed")

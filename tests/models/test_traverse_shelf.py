@@ -134,6 +134,19 @@ def test_deleting_is_undone_and_done_again(studio: Studio, shelf: ShelfModel) ->
     assert len(names(shelf)) == 3
 
 
+def test_an_undo_that_failed_can_be_tried_again(studio: Studio, shelf: ShelfModel, said: list[str]) -> None:
+    ids = shelf.add_seeds(MODEL, "1 2")
+    shelf.delete(ids)
+    said.clear()
+    studio.store._connection.execute("PRAGMA query_only = 1")
+    studio.undo()
+    assert shelf.total == 0
+    assert len(said) == 1
+    studio.store._connection.execute("PRAGMA query_only = 0")
+    studio.undo()
+    assert shelf.total == 2
+
+
 def test_average_and_what_has_none(shelf: ShelfModel, said: list[str]) -> None:
     ids = shelf.add([spot(1), spot(2), Spot("plain", SeedLatent(1))])
     assert len(shelf.add_average(ids[:2])) == 1

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
+from PySide6.QtGui import QGuiApplication, QImage, QPainter
 from pytestqt.qtbot import QtBot
 
 from app.failure import Failure
@@ -140,28 +140,6 @@ def test_what_looks_the_same_is_not_painted_again(qtbot: QtBot, monkeypatch: pyt
     batch[0] = dataclasses.replace(batch[0], data=batch[0].data[:-1] + bytes([batch[0].data[-1] ^ 255]))
     grid.pictures_changed(0, 4)
     assert painted == [grid.device_rect_to_widget(grid.tile_rect(3))]
-
-
-def test_a_batch_that_follows_another_takes_its_place_picture_by_picture(qtbot: QtBot) -> None:
-    theme.current().install("dark")
-    come: dict[int, Pictures] = dict.fromkeys(range(2), Pictures(1, 8, 8, 1, bytes([200] * 64)))
-    grid = ImageGrid(come.get, str)
-    grid.set_batch(2, QSize(8, 8))
-    show(qtbot, grid, 300, 200)
-
-    def seen() -> list[int]:
-        screen = pixels(grid)
-        return [screen.pixelColor(grid.tile_rect(index).center()).red() for index in range(2)]
-
-    assert seen() == [200, 200]
-    come.clear()
-    grid.set_batch(2, QSize(8, 8), hold=True)
-    assert seen() == [200, 200]
-    come[1] = Pictures(1, 8, 8, 1, bytes([100] * 64))
-    grid.pictures_changed(1, 1)
-    assert seen() == [200, 100]
-    grid.let_go()  # stopped: picture 0 never came
-    assert seen() == [theme.current().color("groove").red(), 100]
 
 
 def test_placeholders_stand_where_nothing_has_come(qtbot: QtBot) -> None:
@@ -363,31 +341,6 @@ def test_the_grid_fills_in_live_and_says_how_far_it_is(qtbot: QtBot) -> None:
         qtbot.waitUntil(lambda: studio.canvas.state == "done", timeout=PATIENCE_MS)
         assert panel.line.bar.isHidden()
         assert panel.buttons["save"].isEnabled()
-
-
-def test_for_ever_nothing_goes_blank_between_two_batches(qtbot: QtBot) -> None:
-    engine = FakeEngine(gated=True)
-    with studio_with(qtbot, engine) as studio:
-        panel = CanvasPanel(studio)
-        show(qtbot, panel, 640, 640)
-        studio.settings.set_values({"count": 4, "steps": 2})
-        groove = theme.current().color("groove")
-
-        def centre() -> QColor:
-            return pixels(panel.grid).pixelColor(panel.grid.tile_rect(0).center())
-
-        studio.generate_forever(True)
-        first = studio.canvas.request
-        assert centre() == groove  # nothing came before
-        engine.open(1 + 2 + 1)  # loading, two steps, the end
-        qtbot.waitUntil(lambda: studio.canvas.request not in (None, first), timeout=PATIENCE_MS)
-        assert studio.canvas.picture(0) is None
-        assert centre() != groove
-        studio.stop()
-        engine.open_all()
-        qtbot.waitUntil(lambda: studio.canvas.state == "stopped", timeout=PATIENCE_MS)
-        if studio.canvas.picture(0) is None:
-            assert centre() == groove
 
 
 def test_a_stop_says_what_was_kept(qtbot: QtBot) -> None:

@@ -15,7 +15,7 @@ from app.models.studio import Studio
 from app.views.canvas import CanvasPanel
 from engine.messages import GenerateRequest, Pictures
 from tests.fake_engine import FakeEngine
-from tests.views.studio_kit import drag, finish, pixels, show, studio_with, wheel
+from tests.views.studio_kit import add_batch, drag, finish, pixels, show, studio_with, wheel
 
 A = Pictures(1, 8, 8, 1, random.Random(1).randbytes(64))
 B = Pictures(1, 8, 8, 1, random.Random(2).randbytes(64))
@@ -141,3 +141,46 @@ def test_a_picture_of_half_the_size_is_compared_in_blocks(panel: CanvasPanel, st
     assert studio.canvas.panes is not None
     assert studio.canvas.panes[1].picture.data[:8] == bytes([0, 0, 10, 10, 20, 20, 30, 30])
     assert "different sizes" not in panel.compare.note.text()
+
+
+def test_each_comparison_is_of_what_is_selected(panel: CanvasPanel, studio: Studio, qtbot: QtBot) -> None:
+    panel.leave_compare()
+    finish(qtbot, studio, count=4, seed=10, pick=(9,), steps=10)
+    finish(qtbot, studio, seed=20)
+
+    def seeds() -> list[str]:
+        assert studio.canvas.panes is not None
+        return [pane.title.split()[-1] for pane in studio.canvas.panes]
+
+    studio.canvas.select(0)
+    panel.toggle_compare()
+    assert seeds() == ["10", "20"]
+    panel.toggle_difference()  # of the same two
+    assert (seeds(), studio.canvas.mode) == (["10", "20"], "difference")
+    panel.buttons["show_grid"].click()
+    assert studio.canvas.panes is None
+    studio.canvas.select(2)
+    panel.toggle_compare()
+    assert seeds() == ["12", "22"]
+    panel.buttons["show_single"].click()
+    finish(qtbot, studio, seed=30)
+    panel.toggle_difference()
+    assert (seeds(), studio.canvas.mode) == (["22", "32"], "difference")
+
+
+def test_show_on_the_canvas_leaves_the_comparison(panel: CanvasPanel, studio: Studio, qtbot: QtBot) -> None:
+    (record, *_) = add_batch(studio, 2)
+    assert studio.show_record(record)
+    assert (studio.canvas.mode, studio.canvas.panes) == ("grid", None)
+    assert panel.stack.currentWidget() is panel.grid
+
+
+def test_a_step_is_compared_as_one(panel: CanvasPanel, studio: Studio, qtbot: QtBot) -> None:
+    panel.leave_compare()
+    finish(qtbot, studio, count=1, seed=10, pick=(9,), steps=3)
+    finish(qtbot, studio)
+    studio.canvas.show_step(0)
+    panel.toggle_compare()
+    assert studio.canvas.panes is not None
+    assert studio.canvas.panes[1].title.endswith(", step 1")
+    assert studio.canvas.differing == [("Shown", "the finished picture", "step 1 of 3")]

@@ -14,8 +14,10 @@ from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
 from app.models.studio import Studio
+from app.store.encoding import decode_png
 from app.views.dialogs import DroppedSettingsDialog, ExportStepsDialog, SaveDialog
-from engine.images import read_settings
+from engine import image_sizes
+from engine.images import NoSettings, grid, read_settings
 from engine.messages import GenerateRequest, Pictures
 from tests.fake_engine import FakeEngine
 from tests.views.studio_kit import PATIENCE_MS, add_batch, finish, studio_with
@@ -93,8 +95,8 @@ def test_pictures_of_the_history_are_read_where_they_are_written(
     with qtbot.waitSignal(studio.writer.failed, timeout=PATIENCE_MS) as failed:
         assert studio.save_records(add_batch(studio, 2), tmp_path)
     assert "is damaged" in failed.args[0].message
-    (thread,) = threads
-    assert thread is not threading.main_thread()
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
 
 
 def test_what_is_saved_is_what_was_there_when_it_was_asked_for(
@@ -112,6 +114,74 @@ def test_what_is_saved_is_what_was_there_when_it_was_asked_for(
     save(qtbot, studio, steps, tmp_path)
     with Image.open(tmp_path / "fashion32-ankle-boot-71-steps.gif") as film:
         assert film.n_frames == 4  # type: ignore[attr-defined]
+
+
+def test_the_step_that_is_shown_is_what_is_saved(qtbot: QtBot, studio: Studio, tmp_path: Path) -> None:
+    result = studio.canvas.result
+    assert result is not None
+    studio.canvas.show_step(0)
+    dialog = SaveDialog.for_canvas(studio)
+    assert "carries no settings" in dialog.note.text()
+    save(qtbot, studio, dialog, tmp_path / "step")
+    (file,) = (tmp_path / "step").iterdir()
+    assert file.name == "fashion32-ankle-boot-71-step-1.png"
+    assert decode_png(file.read_bytes()) == result.steps[0].pictures.one(1)
+    with pytest.raises(NoSettings):  # they would make another picture: the finished one
+        read_settings(file)
+    for which, folder, count in (("all", "several", 4), ("grid", "grid", 1)):
+        dialog = SaveDialog.for_canvas(studio)
+        dialog.which.buttons[which].click()
+        save(qtbot, studio, dialog, tmp_path / folder)
+        files = sorted((tmp_path / folder).iterdir())
+        assert (len(files), "-step-1" in files[0].name) == (count, True)
+        first = decode_png(files[0].read_bytes())
+        assert first == (grid(result.steps[0].pictures) if count == 1 else result.steps[0].pictures.one(0))
+    dialog = SaveDialog.for_canvas(studio)
+    dialog.moment.buttons["finished"].click()
+    save(qtbot, studio, dialog, tmp_path / "finished")
+    (file,) = (tmp_path / "finished").iterdir()
+    assert decode_png(file.read_bytes()) == result.pictures.one(1)
+    assert read_settings(file).index == 1
+
+
+def test_a_picture_larger_than_its_format_is_said_beside_it(
+    qtbot: QtBot, studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(image_sizes._LARGEST, ".webp", 100)
+    for dialog in (SaveDialog.for_canvas(studio), ExportStepsDialog(studio)):
+        qtbot.addWidget(dialog)
+        dialog.folder.setText(str(tmp_path))
+        dialog.which.buttons["grid"].click()
+        dialog.format.buttons[".webp" if isinstance(dialog, ExportStepsDialog) else "webp"].click()
+        dialog.scale.setCurrentIndex(dialog.scale.findData(4))  # 2 x 2 pictures of 8 pixels
+        assert dialog.problem.text() == ""
+        dialog.scale.setCurrentIndex(dialog.scale.findData(8))
+        assert "128 x 128 pixels; a WebP file has room for 100" in dialog.problem.text()
+        dialog.accept()
+        assert not studio.writer.busy
+        dialog.which.buttons["one"].click()
+        assert dialog.problem.text() == ""
+
+
+def test_what_can_not_be_a_place_is_said_while_it_is_typed(
+    qtbot: QtBot, studio: Studio, tmp_path: Path
+) -> None:
+    dialogs: tuple[SaveDialog | ExportStepsDialog, ...] = (
+        SaveDialog.for_canvas(studio),
+        ExportStepsDialog(studio),
+    )
+    for dialog in dialogs:
+        qtbot.addWidget(dialog)
+        for folder, name, words in (
+            ("~nosuch/pics", "boot", "no such user"),
+            ("x" * 300, "boot", "can't be the folder: it is too long"),
+            (str(tmp_path), "x" * 300, "can't be the name of the file: it is too long"),
+            (str(tmp_path), "boot", ""),
+        ):
+            dialog.folder.setText(folder)
+            dialog.name.setText(name)
+            assert words in dialog.problem.text()
+            assert bool(words) == bool(dialog.problem.text())
 
 
 def test_a_folder_that_cannot_be_is_said_beside_it(qtbot: QtBot, studio: Studio, tmp_path: Path) -> None:

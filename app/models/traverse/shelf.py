@@ -38,7 +38,7 @@ from app.models.traverse.spots import (
     spots_from_mime,
     spots_to_mime,
 )
-from app.models.undo import UndoList
+from app.models.undo import NOT_NOW, Change, UndoList
 from app.store.shelf import ShelfStore
 from engine.errors import EngineError
 from engine.messages import MAX_SEED, Label, Pictures, SeedLatent
@@ -233,7 +233,7 @@ class ShelfModel(QAbstractListModel):
         return ids
 
     def _did(self, words: str, ids: list[int]) -> None:
-        change = self._undo_list.add(words, lambda: self._hide(ids, True), lambda: self._hide(ids, False))
+        change = self._note(words, ids, hidden=False)
         self.notice.emit(words, "good", change)
 
     def add_seeds(self, model: str, text: str, label: Label = None, guidance: float = 0.0) -> list[int]:
@@ -327,8 +327,16 @@ class ShelfModel(QAbstractListModel):
         ids = [spot.id for spot in self.spots(ids)]
         if ids and self._hide(ids, True):
             words = "Taken from the shelf." if len(ids) == 1 else f"{len(ids)} latents taken from the shelf."
-            undo = self._undo_list.add(words, lambda: self._hide(ids, False), lambda: self._hide(ids, True))
+            undo = self._note(words, ids, hidden=True)
             self.notice.emit(words, "info", undo)
+
+    def _note(self, words: str, ids: Sequence[int], hidden: bool) -> Change:
+        """How to undo that they were hidden, or shown; one that failed can be tried again."""
+
+        def hide(hidden: bool) -> object:
+            return self._hide(ids, hidden) or NOT_NOW
+
+        return self._undo_list.add(words, lambda: hide(not hidden), lambda: hide(hidden))
 
     def _hide(self, ids: Sequence[int], hidden: bool) -> bool:
         if not self._done(lambda: self._store.delete(ids, back=not hidden)):

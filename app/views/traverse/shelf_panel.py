@@ -63,6 +63,7 @@ class ShelfPanel(QWidget):
         self.pages.choose("shelf")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search")
+        self.search.setProperty("search", True)  # Esc empties it
         describe(self.search, "Search the shelf", "Name, tag, class, model or id (several words narrow it).")
         self.starred = icon_button("star", "Starred only", "Show only starred latents.", checkable=True)
         self.add = icon_button("plus", "Add latents", "Add latents from seeds, files, or the clipboard.")
