@@ -16,7 +16,7 @@ from engine.cli import main as genie
 
 CHOSEN: dict[str, tuple[tuple[str, int], ...]] = {
     "fashion32": (
-        ("Ankle boot", 20), ("Sneaker", 18), ("Dress", 24), ("Bag", 49), ("Coat", 35), ("Pullover", 23),
+        ("Ankle boot", 26), ("Sneaker", 18), ("Dress", 16), ("Bag", 4), ("Shirt", 1), ("Pullover", 1),
     ),
     "emoji64": (
         ("Face", 4), ("Heart", 10), ("Plant", 2), ("Vehicle", 2), ("Place", 1), ("Person", 12),
