@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from engine.networks.head import HeadNetwork, mixed_derivative
+from engine.networks.head import HeadNetwork
 
 __all__ = [
     "Denoiser",
@@ -140,5 +140,5 @@ class NetworkDenoiser:
             raise ValueError("this network has no GENIE head")
         seen = self._for_network(x_t)
         here = self._predict(x_t, seen, gamma)
-        h = self._head(seen, self._for_network(here.eps), here.features, here.embedding)
-        return here.eps, mixed_derivative(h, gamma, self._head.fade).to(x_t.dtype)
+        k = self._head(seen, self._for_network(here.eps), here.features, here.embedding, gamma)
+        return here.eps, k.to(x_t.dtype)

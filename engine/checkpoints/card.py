@@ -183,6 +183,7 @@ NETWORK_FIELDS: dict[str, dict[str, _Rule]] = {
         "patch": _whole(1, 64),
         "widths": _list_of("a list of 1 to 8 multiples of 4", lambda v: _WIDTH.ok(v) and v % 4 == 0, 1, 8),
         "blocks": _whole(1, 16),
+        "middle": _whole(1, 16),
         "embedding": _WIDTH,
         "low_resolution": _SIZE,
         "detail": _number(1e-3, 1.0),

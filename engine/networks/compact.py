@@ -21,7 +21,16 @@ from torch import Tensor, nn
 from engine.networks.labels import embed_labels
 from engine.networks.onednn import PackedWeight
 
-__all__ = ["CompactConfig", "CompactUNet", "Convolution", "LogGammaEmbedding"]
+__all__ = [
+    "CompactConfig",
+    "CompactUNet",
+    "Convolution",
+    "LogGammaEmbedding",
+    "ResidualBlock",
+    "channel_norm",
+    "fold",
+    "unfold",
+]
 
 
 @dataclass(frozen=True)
@@ -94,20 +103,20 @@ class Convolution(nn.Module):
         return self.weight.view(len(self.weight), 3, 3, -1).permute(0, 3, 1, 2)
 
 
-def _norm(x: Tensor) -> Tensor:
+def channel_norm(x: Tensor) -> Tensor:
     """Mean 0 and variance 1 over the channels of each position (B, H, W, C)."""
     return F.layer_norm(x, x.shape[-1:])
 
 
-def _fold(x: Tensor, size: int) -> Tensor:
+def fold(x: Tensor, size: int) -> Tensor:
     """(B, H, W, C) -> (B, H / size, W / size, size^2 C): squares into channels."""
     b, h, w, c = x.shape
     squares = x.reshape(b, h // size, size, w // size, size, c).transpose(2, 3)
     return squares.reshape(b, h // size, w // size, size * size * c)
 
 
-def _unfold(x: Tensor, size: int) -> Tensor:
-    """(B, H, W, size^2 C) -> (B, size H, size W, C), what `_fold` undoes."""
+def unfold(x: Tensor, size: int) -> Tensor:
+    """(B, H, W, size^2 C) -> (B, size H, size W, C), what `fold` undoes."""
     b, h, w, c = x.shape
     squares = x.reshape(b, h, w, size, size, c // size**2).transpose(2, 3)
     return squares.reshape(b, h * size, w * size, c // size**2)
@@ -124,8 +133,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         scale, shift = self.modulate(emb)[:, None, None].chunk(2, dim=-1)
-        h = self.conv_1(F.silu(_norm(x)))
-        h = torch.addcmul(shift, _norm(h), 1 + scale)
+        h = self.conv_1(F.silu(channel_norm(x)))
+        h = torch.addcmul(shift, channel_norm(h), 1 + scale)
         out: Tensor = x + self.conv_2(F.silu(h))
         return out
 
@@ -143,7 +152,7 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         b, height, width, c = x.shape
-        qkv = self.qkv(_norm(x)).reshape(b, height * width, 3, self.heads, c // self.heads)
+        qkv = self.qkv(channel_norm(x)).reshape(b, height * width, 3, self.heads, c // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, positions, channels a head)
         # Spelled out: for as few positions as there are here the fused kernels take twice as
         # long to train on a CPU, and they have no forward-mode derivative.
@@ -189,19 +198,19 @@ class CompactUNet(nn.Module):
 
     def forward(self, x: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         emb = F.silu(self.embed_noise(log_gamma) + embed_labels(self.embed_label, label))
-        h = self.stem(_fold(x.permute(0, 2, 3, 1), self.config.patch))
+        h = self.stem(fold(x.permute(0, 2, 3, 1), self.config.patch))
         skips = []
         for blocks, down in zip(self.before, self.down, strict=True):
             for block in blocks:  # type: ignore[attr-defined]
                 h = block(h, emb)
                 skips.append(h)
-            h = down(_fold(h, 2))
+            h = down(fold(h, 2))
         for block, attention in zip(self.middle, self.attention, strict=True):
             h = attention(block(h, emb))
         for blocks, merges, up in reversed(list(zip(self.after, self.merge, self.up, strict=True))):
-            h = _unfold(up(h), 2)
+            h = unfold(up(h), 2)
             for block, merge in zip(blocks, merges, strict=True):  # type: ignore[call-overload]
                 h = block(merge(torch.cat([h, skips.pop()], dim=-1)), emb)
-        features = F.silu(_norm(h))
-        out = _unfold(self.conv_out(features), self.config.patch)
+        features = F.silu(channel_norm(h))
+        out = unfold(self.conv_out(features), self.config.patch)
         return out.permute(0, 3, 1, 2), features.permute(0, 3, 1, 2), emb

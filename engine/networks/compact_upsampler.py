@@ -16,8 +16,9 @@ y = a x + b n, the best guess is w y with w = a m^2 / (a^2 m^2 + b^2), and what 
 m^2 b^2 / (a^2 m^2 + b^2), adds to s^2. So c fades to grey and s grows where the condition is
 mostly noise.
 
-There is no normalisation over positions: what a pixel becomes depends on its surroundings
-alone, so that training on crops is training on whole images.
+It is put together from the blocks of `engine.networks.compact`, channels last, but has no
+attention: what a pixel becomes depends on its surroundings alone, so that training on crops is
+training on whole images.
 """
 
 from __future__ import annotations
@@ -28,8 +29,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.networks.compact import LogGammaEmbedding
-from engine.networks.onednn import Conv2d
+from engine.networks.compact import (
+    Convolution,
+    LogGammaEmbedding,
+    ResidualBlock,
+    channel_norm,
+    fold,
+    unfold,
+)
+from engine.networks.head import mixed_convolution
 from engine.schedule import VPSchedule, expand
 
 __all__ = [
@@ -45,16 +53,19 @@ class CompactUpsamplerConfig:
     """Everything that decides the shape of a `CompactUpsampler`.
 
     `low_resolution` is the size of the image it starts from, `widths` holds one channel count a
-    resolution, beginning at `image_size / patch`; `detail` is s, the standard deviation of
-    images around their enlarged selves, and `contrast` m, that of pixels around middle grey.
+    resolution, beginning at `image_size / patch`; at each but the last are `blocks` residual
+    blocks on the way down and as many on the way up, at the last `middle`. `detail` is s, the
+    standard deviation of images around their enlarged selves, and `contrast` m, that of pixels
+    around middle grey.
     """
 
     image_size: int = 256
     channels: int = 3
     classes: int = 0
     patch: int = 4
-    widths: tuple[int, ...] = (64, 128, 192)
-    blocks: int = 1
+    widths: tuple[int, ...] = (96, 160, 256)
+    blocks: int = 2
+    middle: int = 2
     embedding: int = 256
     low_resolution: int = 64
     detail: float = 0.1
@@ -67,28 +78,11 @@ class CompactUpsamplerHeadConfig:
 
     channels: int = 3
     patch: int = 4
-    features: int = 64
+    features: int = 96
     embedding: int = 256
-    width: int = 24
+    width: int = 128
     fade: float = 0.5
-    kernel: int = 3
-
-
-class PlainBlock(nn.Module):
-    """Two 3x3 convolutions with a residual connection; the embedding scales and shifts between them."""
-
-    def __init__(self, channels: int, embedding: int) -> None:
-        super().__init__()
-        self.conv_1 = Conv2d(channels, channels, 3)
-        self.modulate = nn.Linear(embedding, 2 * channels)
-        self.conv_2 = Conv2d(channels, channels, 3)
-        nn.init.zeros_(self.conv_2.weight)
-
-    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        scale, shift = self.modulate(emb)[:, :, None, None].chunk(2, dim=1)
-        h = torch.addcmul(shift, self.conv_1(F.silu(x)), 1 + scale)
-        out: Tensor = x + self.conv_2(F.silu(h))
-        return out
+    kernel: int = 1
 
 
 class CompactUpsampler(nn.Module):
@@ -106,20 +100,20 @@ class CompactUpsampler(nn.Module):
         folded = c.channels * c.patch**2
         self.embed_noise = LogGammaEmbedding(c.embedding)
         self.embed_level = LogGammaEmbedding(c.embedding)
-        self.stem = nn.Conv2d(2 * folded, c.widths[0], 3, padding=1)
 
         def blocks(width: int, count: int) -> nn.ModuleList:
-            return nn.ModuleList(PlainBlock(width, c.embedding) for _ in range(count))
+            return nn.ModuleList(ResidualBlock(width, c.embedding) for _ in range(count))
 
-        finer = list(zip(c.widths[:-1], c.widths[1:], strict=True))
-        self.before = nn.ModuleList(blocks(width, c.blocks) for width in c.widths)
-        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in finer)
-        self.after = nn.ModuleList(blocks(width, c.blocks + 1) for width in c.widths)
-        # To a finer grid: every position becomes 2x2, unfolded from channels.
-        self.up = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in finer)
-        self.conv_out = nn.Conv2d(c.widths[0], folded, 3, padding=1)
-        nn.init.zeros_(self.conv_out.weight)
-        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
+        *upper, lowest = c.widths
+        finer = list(zip(upper, c.widths[1:], strict=True))
+        self.stem = Convolution(2 * folded, c.widths[0])
+        self.before = nn.ModuleList(blocks(width, c.blocks) for width in upper)
+        self.down = nn.ModuleList(nn.Linear(4 * fine, coarse) for fine, coarse in finer)
+        self.middle = blocks(lowest, c.middle)
+        self.up = nn.ModuleList(nn.Linear(coarse, 4 * fine) for fine, coarse in finer)
+        self.merge = nn.ModuleList(nn.Linear(2 * width, width) for width in upper)
+        self.after = nn.ModuleList(blocks(width, c.blocks) for width in upper)
+        self.conv_out = Convolution(c.widths[0], folded, zero=True)
 
     def forward(
         self, x_t: Tensor, log_gamma: Tensor, condition: Tensor, level: Tensor
@@ -138,24 +132,23 @@ class CompactUpsampler(nn.Module):
         r = x_t.float() - alpha * c
         seen = torch.cat([r * q.rsqrt(), c], dim=1)
 
-        h = self.stem(F.pixel_unshuffle(seen, patch).to(dtype))
+        h = self.stem(fold(seen.permute(0, 2, 3, 1), patch).to(dtype))
         skips = []
-        for stage, down in zip(self.before, (*self.down, None), strict=True):
-            for block in stage:  # type: ignore[attr-defined]
+        for blocks, down in zip(self.before, self.down, strict=True):
+            for block in blocks:  # type: ignore[attr-defined]
                 h = block(h, emb)
-            if down is not None:
-                skips.append(h)
-                h = down(h)
-        last = len(self.after) - 1
-        for index in range(last, -1, -1):
-            if index < last:
-                h = skips.pop() + F.pixel_shuffle(self.up[index](h), 2)
-            for block in self.after[index]:  # type: ignore[attr-defined]
+            skips.append(h)
+            h = down(fold(h, 2))
+        for block in self.middle:
+            h = block(h, emb)
+        for blocks, merge, up in reversed(list(zip(self.after, self.merge, self.up, strict=True))):
+            h = merge(torch.cat([unfold(up(h), 2), skips.pop()], dim=-1))
+            for block in blocks:  # type: ignore[attr-defined]
                 h = block(h, emb)
-        features = F.silu(h)
-        left = F.pixel_shuffle(self.conv_out(features), patch).float()
+        features = F.silu(channel_norm(h))
+        left = unfold(self.conv_out(features), patch).permute(0, 3, 1, 2).float()
         v = (1.0 - s2) * alpha * sigma / q * r - sigma * c + (s2 / q).sqrt() * left
-        return v, features, emb
+        return v, features.permute(0, 3, 1, 2), emb
 
     def weight(self, log_gamma: Tensor, level: Tensor) -> Tensor:
         """q / s^2 (B,): what makes squared errors of v at all levels squared errors of the network."""
@@ -197,12 +190,18 @@ class CompactUpsamplerHead(nn.Module):
         nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
 
     def forward(
-        self, x_t: Tensor, eps: Tensor, features: Tensor, embedding: Tensor, condition: Tensor
+        self,
+        x_t: Tensor,
+        eps: Tensor,
+        features: Tensor,
+        embedding: Tensor,
+        gamma: float | Tensor,
+        condition: Tensor,
     ) -> Tensor:
         patch = self.config.patch
         images = torch.cat([x_t, eps.to(x_t.dtype), condition.to(x_t.dtype)], dim=1)
         image = F.pixel_unshuffle(images, patch).to(features.dtype)
         scale, shift = self.modulate(embedding)[:, :, None, None].chunk(2, dim=1)
-        h = torch.addcmul(shift, self.conv_features(features) + self.conv_image(image), scale)
-        # Unfold each of h1, h2, h3 on its own: (B, 3C p^2, H/p, W/p) -> (B, 3C, H, W).
-        return F.pixel_shuffle(self.conv_out(F.silu(h)), patch)
+        h = F.silu(torch.addcmul(shift, self.conv_features(features) + self.conv_image(image), scale))
+        # As in `CompactHead`: mixed while folded.
+        return F.pixel_shuffle(mixed_convolution(self.conv_out, h, gamma, self.fade), patch)

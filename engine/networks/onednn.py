@@ -32,8 +32,9 @@ def _has_bf16() -> bool:
 
 
 def _is_fast(dtype: torch.dtype) -> bool:
-    """Does oneDNN compute in it on this processor, and may it?"""
-    if not torch.backends.mkldnn.enabled:
+    """Is there oneDNN, may it compute, and does it in this type on this processor?"""
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not (available and torch.backends.mkldnn.enabled):
         return False
     return dtype == torch.float32 or (dtype == torch.bfloat16 and _has_bf16())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.blocks import KEEP_VARIANCE, ResidualBlock, activated
+from engine.networks.head import mixed_convolution
 from engine.networks.onednn import convolve_onto
 
 __all__ = ["PublishedHead", "PublishedHeadConfig"]
@@ -39,12 +39,10 @@ def _norm(channels: int, eps: float = _EPS) -> nn.GroupNorm:
 
 
 class PublishedHead(nn.Module):
-    """x_t, eps (B, C, H, W), features, embedding (B, E) -> h1, h2, h3 as (B, 3C, H, W).
+    """x_t, eps (B, C, H, W), features, embedding (B, E), gamma -> d eps/d gamma (B, C, H, W).
 
     A conditioned head also needs `condition` (B, C, H, W), as its network had it.
     """
-
-    fade = math.inf
 
     def __init__(self, config: PublishedHeadConfig) -> None:
         super().__init__()
@@ -59,13 +57,18 @@ class PublishedHead(nn.Module):
         self.conv_out = nn.Conv2d(c.width, 3 * c.channels, 3, padding=1)
 
     def forward(
-        self, x_t: Tensor, eps: Tensor, features: Tensor, embedding: Tensor, condition: Tensor | None = None
+        self,
+        x_t: Tensor,
+        eps: Tensor,
+        features: Tensor,
+        embedding: Tensor,
+        gamma: float | Tensor,
+        condition: Tensor | None = None,
     ) -> Tensor:
         images = [x_t, eps] if condition is None else [x_t, condition, eps]
         h = self._stem(torch.cat(images, dim=1), self.norm_features(features))
         h = self.block(h, F.silu(embedding))
-        out: Tensor = self.conv_out(activated(self.norm_out, h))
-        return out
+        return mixed_convolution(self.conv_out, activated(self.norm_out, h), gamma)
 
     def _stem(self, images: Tensor, features: Tensor) -> Tensor:
         """The first convolution, of images and features apart: putting them side by side costs more."""

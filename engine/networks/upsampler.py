@@ -50,10 +50,11 @@ class ConditionedHead:
     """The head of an upsampler with what its network starts from."""
 
     def __init__(self, head: PublishedHead | CompactUpsamplerHead, condition: Tensor) -> None:
-        self.fade = head.fade
         self._head = head
         self._condition = condition
 
-    def __call__(self, x_t: Tensor, eps: Tensor, features: Tensor, embedding: Tensor) -> Tensor:
-        out: Tensor = self._head(x_t, eps, features, embedding, self._condition.to(x_t.dtype))
+    def __call__(
+        self, x_t: Tensor, eps: Tensor, features: Tensor, embedding: Tensor, gamma: float | Tensor
+    ) -> Tensor:
+        out: Tensor = self._head(x_t, eps, features, embedding, gamma, self._condition.to(x_t.dtype))
         return out

@@ -23,7 +23,7 @@ from engine.schedule import VPSchedule, expand
 from engine.training.checkpoint import Training
 from engine.training.examples import Examples
 from engine.training.objective import draw_view, make_network
-from engine.training.optimiser import Optimiser, network_optimiser
+from engine.training.optimiser import network_optimiser
 from engine.training.recipes import Recipe
 from engine.training.samples import write_loss, write_sheet
 
@@ -61,11 +61,13 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     return recipe.learning_rate * min(1.0, (step - begin + 1) / recipe.warmup, (end - step) / decay)
 
 
-def draw_log_gamma(u: Tensor, recipe: Recipe, schedule: VPSchedule, t_end: float = 1e-3) -> Tensor:
+def draw_log_gamma(
+    u: Tensor, centre: float, scale: float, schedule: VPSchedule, t_end: float = 1e-3
+) -> Tensor:
     """Uniform u (B,) -> log gamma (B,), logistic between gamma(t_end) and gamma(1)."""
     ends = schedule.gamma(torch.tensor([t_end, 1.0], dtype=torch.float64)).log()
-    low, high = torch.sigmoid((ends - recipe.noise_centre) / recipe.noise_scale).tolist()
-    return recipe.noise_centre + recipe.noise_scale * torch.logit(low + u * (high - low))
+    low, high = torch.sigmoid((ends - centre) / scale).tolist()
+    return centre + scale * torch.logit(low + u * (high - low))
 
 
 def spread_out(count: int, random: torch.Generator) -> Tensor:
@@ -115,15 +117,7 @@ def train_network(
     schedule = VPSchedule()
     torch.manual_seed(seed)
     network = make_network(recipe).to(device).train()
-    if recipe.muon:
-        optimiser = network_optimiser(network, recipe.learning_rate, recipe.weight_decay)
-    else:
-        optimiser = Optimiser(
-            torch.optim.AdamW(
-                network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99),
-                weight_decay=recipe.weight_decay, fused=True,
-            )
-        )  # fmt: skip
+    optimiser = network_optimiser(network, recipe.learning_rate, recipe.weight_decay)
     training = Training(
         folder / "checkpoint.pt", network, optimiser,
         names=("recipe", "network"), identity=_recipe_identity(recipe),
@@ -144,7 +138,9 @@ def train_network(
             dropped = torch.rand(recipe.batch, generator=random) < recipe.label_dropout
             label = torch.where(dropped, recipe.network.classes, label).to(device)
             u = spread_out(recipe.batch, random)
-            log_gamma = draw_log_gamma(u, recipe, schedule).float().to(device)
+            log_gamma = (
+                draw_log_gamma(u, recipe.noise_centre, recipe.noise_scale, schedule).float().to(device)
+            )
             noise = torch.randn(x0.shape, generator=random).to(device)
             gamma = log_gamma.exp()
             alpha = expand((1.0 + gamma**2).rsqrt(), x0)

@@ -30,7 +30,6 @@ from torch import Tensor, nn
 from engine.denoiser import NetworkDenoiser
 from engine.files import write_atomically
 from engine.flow import exact_derivative
-from engine.networks.head import mixed_derivative
 from engine.schedule import VPSchedule, expand
 from engine.training.checkpoint import Training
 from engine.training.diffusion import TrainingStep, draw_log_gamma, step_generator
@@ -59,7 +58,7 @@ def make_targets(
     dropped = torch.rand(count, generator=random) < recipe.label_dropout
     label = torch.where(dropped, recipe.network.classes, label).to(device)
     u = torch.rand(count, generator=random, dtype=torch.float64)
-    gamma = draw_log_gamma(u, recipe, VPSchedule()).exp().float().to(device)
+    gamma = draw_log_gamma(u, *_noise(recipe), VPSchedule()).exp().float().to(device)
     level = expand(gamma, x0)
     x_t = (x0 + level * torch.randn(x0.shape, generator=random).to(device)) * (1.0 + level**2).rsqrt()
 
@@ -164,8 +163,8 @@ def distil_head(
             warm = min(1.0, (step + 1) / recipe.warmup)
             fall = 0.5 * (1 + math.cos(math.pi * step / head_steps))
             bound = bind_head(head, piece.get("condition"))
-            h = bound(piece["x_t"], piece["eps"], piece["features"], piece["embedding"])
-            error = (gamma * (mixed_derivative(h, gamma, head.fade) - piece["target"])).square().mean()
+            k = bound(piece["x_t"], piece["eps"], piece["features"], piece["embedding"], gamma)
+            error = (gamma * (k - piece["target"])).square().mean()
             training.descend(error, recipe.head_learning_rate * warm * fall, recipe.head_ema)
 
             error_sum += error.item()
@@ -182,6 +181,11 @@ def distil_head(
     except GeneratorExit:  # raised at a yield, so no step is half done
         training.save()
         raise
+
+
+def _noise(recipe: Recipe) -> tuple[float, float]:
+    """Centre and scale of the levels that targets are made at."""
+    return recipe.head_noise or (recipe.noise_centre, recipe.noise_scale)
 
 
 def _write_chunk(part: dict[str, Tensor], source: str, seconds: float, path: Path) -> None:
@@ -211,5 +215,5 @@ def _source(recipe: Recipe, network: nn.Module, seed: int) -> str:
     """What decides the targets: a fingerprint of the network, the noise levels and the seed."""
     # On the CPU, where float64 exists and every device's sum is the same.
     total = sum(p.detach().cpu().double().abs().sum().item() for p in network.parameters())
-    levels = (recipe.noise_centre, recipe.noise_scale, recipe.label_dropout)
+    levels = (*_noise(recipe), recipe.label_dropout)
     return repr((round(total, 3), levels, seed))

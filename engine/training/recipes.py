@@ -41,7 +41,6 @@ class Recipe:
     steps: int
     batch: int
     learning_rate: float
-    muon: bool = True  # else AdamW throughout
     warmup: int = 100
     decay: float = 0.4
     restarts: tuple[int, ...] = ()
@@ -59,6 +58,7 @@ class Recipe:
     head_fade: float = 4.0
     head_kernel: int = 3
     head_image: bool = True  # whether it looks at x_t and eps beside the features; an upsampler's does
+    head_noise: tuple[float, float] | None = None  # centre and scale of its targets; None: the network's
     head_targets: int = 24_576
     head_steps: int = 6000
     head_batch: int = 64
@@ -81,11 +81,13 @@ FASHION32 = Recipe(
     network=CompactConfig(
         image_size=32, channels=1, classes=10, patch=2, widths=(128, 192), blocks=2, middle=2, embedding=256,
     ),
-    steps=13_000,
+    steps=20_000,
+    restarts=(13_000,),
     batch=64,
     learning_rate=2e-3,
     label_dropout=0.05,
     head_image=False,
+    head_noise=(0.8, 1.2),
     head_steps=12_000,
 )  # fmt: skip
 
@@ -129,24 +131,21 @@ EMOJI256_UP = Recipe(
     ),
     examples="emoji256-crops",
     network=CompactUpsamplerConfig(
-        image_size=256, channels=3, patch=4, widths=(64, 128, 192), blocks=1, embedding=256,
+        image_size=256, channels=3, patch=4, widths=(96, 160, 256), blocks=2, middle=2, embedding=256,
         low_resolution=64, detail=0.1, contrast=0.75,
     ),
-    steps=21_000,
-    restarts=(14_000,),
+    steps=12_000,
     batch=16,
-    learning_rate=6e-4,
-    muon=False,
-    warmup=300,
-    weight_decay=0.0,
+    learning_rate=2e-3,
     label_dropout=0.0,
-    aug_level=0.02,
+    aug_level=0.003,
     consistent=True,
     background=(255, 255, 255),
     noise_centre=-1.0,
     noise_scale=1.4,
-    head_width=24,
+    head_width=128,
     head_fade=0.5,
+    head_kernel=1,
     head_targets=2048,
     head_steps=3000,
     head_batch=16,

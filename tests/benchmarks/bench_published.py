@@ -99,7 +99,6 @@ class Clock:
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
-        self.fade = getattr(inner, "fade", None)
         self.calls: list[tuple[float, float]] = []
 
     def __call__(self, *arguments: Tensor) -> Any:

@@ -22,6 +22,17 @@ _ROOT = Path(__file__).parents[2]
 _BEGIN, _END = "<!-- quality: begin -->", "<!-- quality: end -->"
 
 
+_OPTIONS = ("spacing", "analytic_first", "denoise", "t_end")
+
+
+def options_of(report: dict[str, Any]) -> dict[str, Any]:
+    """What all cells of the common table were drawn with."""
+    (options,) = {
+        tuple(cell[name] for name in _OPTIONS) for row in report["common"].values() for cell in row.values()
+    }
+    return dict(zip(_OPTIONS, options, strict=True))
+
+
 def quality_of(report: dict[str, Any]) -> dict[str, Any]:
     """The figures a card keeps: feature distances to three digits, with their sample sizes."""
     kept: dict[str, Any] = {
@@ -29,6 +40,7 @@ def quality_of(report: dict[str, Any]) -> dict[str, Any]:
         "feature": "Frechet distance on the penultimate features of tests/data/fashion_classifier",
         "classifier_on_test_images": round(report["real"]["classifier_accuracy"], 4),
         "training_images_against_test_images": round(report["real"]["floor"]["5000"], 3),
+        "options": options_of(report),
         "feature_distance": {
             solver: {nfe: round(cell["feature_distance"], 3) for nfe, cell in cells.items()}
             for solver, cells in report["common"].items()
@@ -51,12 +63,17 @@ def quality_of(report: dict[str, Any]) -> dict[str, Any]:
 def table_of(report: dict[str, Any]) -> str:
     """The README's table in Markdown."""
     cells = report["common"]
+    options = options_of(report)
+    used = [f"{options['spacing']} steps to t = {options['t_end']:g}"]
+    used += ["with an analytic first step"] * options["analytic_first"]
+    used += ["with a denoising last step"] * options["denoise"]
     counts = sorted({int(nfe) for row in cells.values() for nfe in row})
     lines = [
         "## How good the images are",
         "",
         "Feature distance of Fashion 32 to the held-out test images (smaller is better) by network",
-        "evaluations, unguided, all solvers on the same grid and seeds; `make bench-quality` measures it.",
+        "evaluations, unguided, all solvers with the same seeds and options "
+        f"({' '.join(used)}); `make bench-quality` measures it.",
         "",
         "| solver | " + " | ".join(map(str, counts)) + " | samples |",
         "| --- |" + " --- |" * (len(counts) + 1),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.networks.attention import attend, forward_differentiable
 from engine.networks.compact import CompactConfig, CompactUNet
-from engine.networks.head import CompactHead, CompactHeadConfig, mixed_derivative
+from engine.networks.head import CompactHead, CompactHeadConfig, mixed_convolution, mixed_derivative
 from tests.engine.tiny_model import tiny_card, tiny_states
 
 
@@ -53,11 +53,11 @@ def test_shapes_follow_the_configuration(channels: int, blocks: int) -> None:
     with torch.no_grad():
         x = randn(3, channels, 16, 16)
         out, features, embedding = CompactUNet(config)(x, randn(3), torch.tensor([0, 3, 4]))
-        h = head(x, out, features, embedding)
+        k = head(x, out, features, embedding, 0.5)
     assert out.shape == x.shape
     assert features.shape == (3, 16, 8, 8)
     assert embedding.shape == (3, 24)
-    assert h.shape == (3, 3 * channels, 16, 16)
+    assert k.shape == (3, channels, 16, 16)
 
 
 def test_a_new_network_and_a_new_head_say_zero() -> None:
@@ -67,7 +67,7 @@ def test_a_new_network_and_a_new_head_say_zero() -> None:
         x = randn(2, 1, 8, 8)
         out, features, embedding = network(x, torch.zeros(2), torch.tensor([0, 1]))
         assert out.abs().max() == 0.0
-        assert head(x, out, features, embedding).abs().max() == 0.0
+        assert head(x, out, features, embedding, 2.0).abs().max() == 0.0
 
 
 def test_the_output_depends_on_image_noise_level_and_label() -> None:
@@ -123,8 +123,20 @@ def test_a_head_that_strides_over_squares_is_one_on_the_folded_image() -> None:
         F.pixel_unshuffle(torch.cat([x, eps], dim=1), 4), head.conv_image.weight.reshape(12, -1, 1, 1)
     )
     h = shift + scale * (head.conv_features(features) + folded)
-    expected = F.pixel_shuffle(head.conv_out(F.silu(h)), 4)
-    torch.testing.assert_close(head(x, eps, features, emb), expected)
+    h123 = F.pixel_shuffle(head.conv_out(F.silu(h)), 4)
+    k = head(x, eps, features, emb, 0.7)
+    torch.testing.assert_close(k, mixed_derivative(h123, 0.7, head.fade))
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("gamma", [0.01, 0.7, 100.0])
+def test_mixing_the_rows_of_a_convolution_mixes_what_it_puts_out(kernel: int, gamma: float) -> None:
+    torch.manual_seed(0)
+    conv, x = torch.nn.Conv2d(5, 6, kernel, padding=kernel // 2).double(), torch.randn(2, 5, 4, 4).double()
+    expected = mixed_derivative(conv(x), gamma, 4.0)
+    torch.testing.assert_close(mixed_convolution(conv, x, gamma, 4.0), expected)
+    each = torch.tensor([gamma, gamma]).double().reshape(2, 1, 1, 1)
+    torch.testing.assert_close(mixed_convolution(conv, x, each, 4.0), expected)
 
 
 def test_a_head_without_an_eye_for_the_image_sees_features_and_level_alone() -> None:
@@ -132,8 +144,8 @@ def test_a_head_without_an_eye_for_the_image_sees_features_and_level_alone() -> 
     head = CompactHead(CompactHeadConfig(features=8, embedding=8, width=12, image=False))
     torch.nn.init.normal_(head.conv_out.weight)
     x, eps, features, emb = (torch.randn(2, *shape) for shape in ((1, 4, 4), (1, 4, 4), (8, 2, 2), (8,)))
-    said = head(x, eps, features, emb)
-    assert said.shape == (2, 3, 4, 4)
-    assert torch.equal(head(eps, x, features, emb), said)
-    assert not torch.allclose(head(x, eps, features, 2 * emb), said)
-    assert not torch.allclose(head(x, eps, 2 * features, emb), said)
+    said = head(x, eps, features, emb, 1.0)
+    assert said.shape == (2, 1, 4, 4)
+    assert torch.equal(head(eps, x, features, emb, 1.0), said)
+    assert not torch.allclose(head(x, eps, features, 2 * emb, 1.0), said)
+    assert not torch.allclose(head(x, eps, 2 * features, emb, 1.0), said)

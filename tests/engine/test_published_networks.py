@@ -47,7 +47,7 @@ def test_shapes(name: str) -> None:
     assert out.shape == x.shape
     assert features.shape == (2, 32, size, size)
     assert embedding.shape == (2, 128)
-    assert head(x, out, features, embedding).shape == (2, 9, size, size)
+    assert head(x, out, features, embedding, 0.5).shape == x.shape
 
 
 @pytest.mark.parametrize("name", NETWORKS)

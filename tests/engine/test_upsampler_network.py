@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from engine.denoiser import NetworkDenoiser
 from engine.flow import exact_derivative
@@ -116,13 +117,14 @@ def test_the_head_starts_silent_and_sees_the_condition() -> None:
     torch.manual_seed(0)
     head = CompactUpsamplerHead(CompactUpsamplerHeadConfig(3, 2, 8, 16, 8, fade=0.5)).requires_grad_(False)
     seen = ConditionedHead(head, condition)
-    assert seen.fade == 0.5
-    silent = seen(x_t, x_t, features, embedding)
-    assert silent.shape == (4, 9, 32, 32)
+    gamma = expand(log_gamma.exp(), x_t)
+    silent = seen(x_t, x_t, features, embedding, gamma)
+    assert silent.shape == (4, 3, 32, 32)
     assert not silent.any()
     head.conv_out.weight.normal_()
-    first = seen(x_t, x_t, features, embedding)
-    assert not torch.allclose(first, ConditionedHead(head, condition.flip(2))(x_t, x_t, features, embedding))
+    first = seen(x_t, x_t, features, embedding, gamma)
+    other = ConditionedHead(head, condition.flip(2))(x_t, x_t, features, embedding, gamma)
+    assert not torch.allclose(first, other)
 
 
 def test_an_upsampler_of_the_recipe_is_small_and_its_head_smaller() -> None:
@@ -139,21 +141,12 @@ def test_an_upsampler_of_the_recipe_is_small_and_its_head_smaller() -> None:
     with torch.no_grad():
         costs = _multiplications(network, x, torch.zeros(1), x, torch.full((1,), 0.1))
         _, features, embedding = network(x, torch.zeros(1), x, torch.full((1,), 0.1))
-        assert _multiplications(head, x, x, features, embedding, x) < 0.05 * costs
+        assert _multiplications(head, x, x, features, embedding, 1.0, x) < 0.05 * costs
     assert VPSchedule().gamma(torch.tensor([0.1])).item() == pytest.approx(0.340, abs=0.01)
 
 
-def _multiplications(module: torch.nn.Module, *seen: Tensor) -> int:
-    """Of all convolutions in one call."""
-    total = 0
-
-    def count(conv: torch.nn.Module, _: object, out: Tensor) -> None:
-        nonlocal total
-        assert isinstance(conv, torch.nn.Conv2d)
-        total += conv.weight.numel() * out.shape[2] * out.shape[3]
-
-    hooks = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, torch.nn.Conv2d)]
-    module(*seen)
-    for hook in hooks:
-        hook.remove()
-    return total
+def _multiplications(module: torch.nn.Module, *seen: Tensor | float) -> int:
+    """Of one call, and as many additions."""
+    with FlopCounterMode(display=False) as counter:
+        module(*seen)
+    return counter.get_total_flops()
