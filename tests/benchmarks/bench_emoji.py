@@ -291,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--solvers", type=_names, default=tuple(s.name for s in solver_infos() if s.name != "genie-exact")
     )
     parser.add_argument("--evaluations", type=_names, default=("5", "10", "15", "20", "25"))
-    parser.add_argument("--levels", type=_names, default=("0.1", "0.05", "0.02"))
+    parser.add_argument("--levels", type=_names, default=("0.1", "0.02", "0.003"))
     parser.add_argument("--threads", type=int, default=1, help="threads to compute with (default: 1)")
     parser.add_argument("--resume", action="store_true", help="keep what was measured of the same weights")
     parser.add_argument("--card", action="store_true", help="write what was measured into the model's card")

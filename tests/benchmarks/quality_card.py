@@ -25,12 +25,24 @@ _BEGIN, _END = "<!-- quality: begin -->", "<!-- quality: end -->"
 _OPTIONS = ("spacing", "analytic_first", "denoise", "t_end")
 
 
-def options_of(report: dict[str, Any]) -> dict[str, Any]:
-    """What all cells of the common table were drawn with."""
-    (options,) = {
-        tuple(cell[name] for name in _OPTIONS) for row in report["common"].values() for cell in row.values()
-    }
+Table = dict[str, dict[str, dict[str, Any]]]  # solver -> evaluations -> record
+
+
+def options_of(table: Table) -> dict[str, Any]:
+    """What all cells of a table were drawn with."""
+    (options,) = {tuple(cell[name] for name in _OPTIONS) for row in table.values() for cell in row.values()}
     return dict(zip(_OPTIONS, options, strict=True))
+
+
+def _figures(table: Table) -> dict[str, Any]:
+    return {
+        "options": options_of(table),
+        "feature_distance": {
+            solver: {nfe: round(cell["feature_distance"], 3) for nfe, cell in cells.items()}
+            for solver, cells in table.items()
+        },
+        "samples": {solver: min(c["samples"] for c in cells.values()) for solver, cells in table.items()},
+    }
 
 
 def quality_of(report: dict[str, Any]) -> dict[str, Any]:
@@ -40,16 +52,11 @@ def quality_of(report: dict[str, Any]) -> dict[str, Any]:
         "feature": "Frechet distance on the penultimate features of tests/data/fashion_classifier",
         "classifier_on_test_images": round(report["real"]["classifier_accuracy"], 4),
         "training_images_against_test_images": round(report["real"]["floor"]["5000"], 3),
-        "options": options_of(report),
-        "feature_distance": {
-            solver: {nfe: round(cell["feature_distance"], 3) for nfe, cell in cells.items()}
-            for solver, cells in report["common"].items()
-        },
-        "samples": {
-            solver: min(c["samples"] for c in cells.values()) for solver, cells in report["common"].items()
-        },
+        **_figures(report["common"]),
         "head_error_against_exact_derivative": round(report["head_error"]["trajectory"]["overall"], 3),
     }
+    if also := report.get("also"):
+        kept["with_other_options"] = _figures(also)
     final = report["final"]
     if final is not None:
         kept["ddim_100_steps"] = {
@@ -61,20 +68,38 @@ def quality_of(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def table_of(report: dict[str, Any]) -> str:
-    """The README's table in Markdown."""
-    cells = report["common"]
-    options = options_of(report)
-    used = [f"{options['spacing']} steps to t = {options['t_end']:g}"]
-    used += ["with an analytic first step"] * options["analytic_first"]
-    used += ["with a denoising last step"] * options["denoise"]
-    counts = sorted({int(nfe) for row in cells.values() for nfe in row})
+    """The README's tables in Markdown."""
     lines = [
         "## How good the images are",
         "",
         "Feature distance of Fashion 32 to the held-out test images (smaller is better) by network",
-        "evaluations, unguided, all solvers with the same seeds and options "
-        f"({' '.join(used)}); `make bench-quality` measures it.",
-        "",
+        "evaluations, unguided, all solvers with the same seeds; `make bench-quality` measures it.",
+    ]
+    for table in (report["common"], report.get("also")):
+        if table:
+            lines += ["", _options_in_words(table), "", *_rows(table)]
+    lines += ["", "In brackets: evaluations where the count can't be reached exactly."]
+    final = report["final"]
+    if final is not None:
+        lines.append(
+            f"After {final['nfe']} DDIM steps a classifier agrees with the class asked for on "
+            f"{final['agreement']:.1%} of {final['samples']:,} images "
+            f"(on real test images: {report['real']['classifier_accuracy']:.1%})."
+        )
+    return "\n".join(lines)
+
+
+def _options_in_words(table: Table) -> str:
+    options = options_of(table)
+    first = "with" if options["analytic_first"] else "without"
+    last = ", with a denoising last step" if options["denoise"] else ""
+    grid = f"{options['spacing'].capitalize()} steps to t = {options['t_end']:g}"
+    return f"{grid}, {first} an analytic first step{last}:"
+
+
+def _rows(cells: Table) -> list[str]:
+    counts = sorted({int(nfe) for row in cells.values() for nfe in row})
+    lines = [
         "| solver | " + " | ".join(map(str, counts)) + " | samples |",
         "| --- |" + " --- |" * (len(counts) + 1),
     ]
@@ -86,15 +111,7 @@ def table_of(report: dict[str, Any]) -> str:
             figures.append(f"{cell['feature_distance']:.3f}{spent}" if cell else "-")
         samples = min(cell["samples"] for cell in row.values())
         lines.append(f"| `{solver}` | " + " | ".join(figures) + f" | {samples:,} |")
-    lines += ["", "In brackets: evaluations where the count can't be reached exactly."]
-    final = report["final"]
-    if final is not None:
-        lines.append(
-            f"After {final['nfe']} DDIM steps a classifier agrees with the class asked for on "
-            f"{final['agreement']:.1%} of {final['samples']:,} images "
-            f"(on real test images: {report['real']['classifier_accuracy']:.1%})."
-        )
-    return "\n".join(lines)
+    return lines
 
 
 def is_of(report: dict[str, Any], folder: Path, card: Card) -> bool:
@@ -109,8 +126,14 @@ def is_of(report: dict[str, Any], folder: Path, card: Card) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--report", type=Path, default=Path("build/bench/quality.json"))
+    parser.add_argument("--also", type=Path, help="a report with other options, for a second table")
     options = parser.parse_args()
     report = json.loads(options.report.read_text(encoding="utf-8"))
+    if options.also is not None:
+        other = json.loads(options.also.read_text(encoding="utf-8"))
+        if other["weights"] != report["weights"]:
+            parser.error(f"{options.also} was measured with other weights than {options.report}.")
+        report["also"] = other["common"]
     path = bundled_folder() / report["model"] / CARD
     card = read_card(path)
     if not is_of(report, path.parent, card):
