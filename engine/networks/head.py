@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -48,9 +48,16 @@ def mixed_derivative(h: Tensor, gamma: float | Tensor, fade: float = math.inf) -
     `fade` is the gamma around which the outputs begin to count less; infinite for never.
     """
     h1, h2, h3 = h.chunk(3, dim=1)
+    of_1, of_2, of_3 = _shares(gamma, fade)
+    k: Tensor = h1 * of_1 + h2 * of_2 + h3 * of_3
+    return k
+
+
+def _shares(gamma: float | Tensor, fade: float) -> tuple[Any, Any, Any]:
+    """What h1, h2 and h3 count at gamma: numbers, or tensors as gamma is."""
     level = 1.0 + gamma * gamma
-    k = h2 * (gamma / level) + h3 / (gamma * level) - h1 / gamma
-    return k / (1.0 + (gamma / fade) ** 2)
+    left = 1.0 / (1.0 + (gamma / fade) ** 2)
+    return -left / gamma, left * gamma / level, left / (gamma * level)
 
 
 def mixed_convolution(conv: nn.Conv2d, x: Tensor, gamma: float | Tensor, fade: float = math.inf) -> Tensor:
@@ -64,7 +71,9 @@ def mixed_convolution(conv: nn.Conv2d, x: Tensor, gamma: float | Tensor, fade: f
     assert conv.bias is not None
     finer = torch.promote_types(x.dtype, torch.float32)
     rows = torch.cat([conv.weight.flatten(1), conv.bias[:, None]], dim=1).to(finer)
-    mixed = mixed_derivative(rows[None, :, :, None], gamma, fade)[0, :, :, 0].to(x.dtype)
+    of_1, of_2, of_3 = _shares(gamma, fade)
+    first, second, third = rows.chunk(3)
+    mixed = (first * of_1).add_(second, alpha=of_2).add_(third, alpha=of_3).to(x.dtype)
     weight = mixed[:, :-1].reshape(-1, *conv.weight.shape[1:])
     return F.conv2d(x, weight, mixed[:, -1], padding=conv.padding)
 
