@@ -80,7 +80,7 @@ class AnalyticFirstStep:
 
     def _here(self, xbar: Tensor) -> Field:
         eps = _x_t(xbar, self._gamma)
-        return Field(eps, xbar.sub(eps, alpha=self._gamma), torch.zeros_like(eps))
+        return Field(eps, xbar.sub(eps, alpha=self._gamma), torch.zeros_like(eps), guessed=True)
 
     def field(self, xbar: Tensor, gamma: float) -> Field:
         return self._here(xbar) if gamma == self._gamma else self._flow.field(xbar, gamma)

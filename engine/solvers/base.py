@@ -31,12 +31,14 @@ __all__ = ["Field", "Flow", "Solver", "State", "taylor_step"]
 class Field:
     """eps at a point of the flow and, where asked for, d eps/d gamma along it.
 
-    Shapes are those of xbar, (B, C, H, W); `x0 = xbar - gamma eps` is the image predicted.
+    Shapes are those of xbar, (B, C, H, W); `x0 = xbar - gamma eps` is the image predicted. What is
+    `guessed` was not asked of the network: near enough for a step, not for differences.
     """
 
     eps: Tensor
     x0: Tensor
     derivative: Tensor | None = None
+    guessed: bool = False
 
 
 def taylor_step(xbar: Tensor, here: Field, h: float) -> Tensor:

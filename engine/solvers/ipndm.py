@@ -50,4 +50,6 @@ def solve(flow: Flow, xbar: Tensor, gammas: Sequence[float]) -> Iterator[State]:
         past.appendleft(here.eps)
         for weight, eps in zip(_WEIGHTS[len(past) - 1], past, strict=True):
             xbar = xbar + ((gamma_next - gamma) * weight) * eps
+        if here.guessed:
+            past.clear()  # else the three longest steps would carry the guess's error on, enlarged
         yield State(index, xbar, here.x0)

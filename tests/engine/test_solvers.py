@@ -173,6 +173,17 @@ def test_ipndm_integrates_cubics_exactly_on_equal_steps_once_it_is_warm() -> Non
     )
 
 
+def test_ipndm_does_not_remember_an_analytic_first_step() -> None:
+    """Its error, small for a step, would come back in differences over the longest steps."""
+    gammas = [8.0, 5.0, 3.0, 2.0]
+    xbar = torch.full((1, 1, 1, 1), 4.0, dtype=torch.float64)
+    flow = Recorded(eps=lambda g: 4 * g**3)
+    first, *rest = solver("ipndm").solve(AnalyticFirstStep(flow, gammas[0]), xbar, gammas)
+    assert first.xbar.item() == pytest.approx(4.0 - 3.0 * 4.0 / math.sqrt(65.0))
+    anew = list(solver("ipndm").solve(flow, first.xbar, gammas[1:]))
+    assert [state.xbar.item() for state in rest] == [state.xbar.item() for state in anew]
+
+
 def test_dpmpp_2m_reproduces_its_published_update() -> None:
     """x_t = sigma_t/sigma_s x_s - alpha_t (e^-h - 1) D, D = (1 + 1/(2r)) x0 - 1/(2r) x0_before."""
     gammas, x0 = [4.0, 2.5, 0.9], {4.0: 0.3, 2.5: 0.7}
