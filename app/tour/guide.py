@@ -298,10 +298,10 @@ class Guide:
 
     # --- seeing
 
-    def tiles_as(self, pictures: Pictures) -> bool:
-        """Whether the grid on screen shows exactly these pictures, pixel for pixel."""
+    def tiles_as(self, pictures: Pictures, of: int | None = None) -> bool:
+        """Whether the grid shows exactly these pictures, pixel for pixel; the first of `of`, if given."""
         grid = self.window.generate_room.canvas.grid
-        if not grid.isVisible() or grid.count != pictures.count:
+        if not grid.isVisible() or grid.count != (of or pictures.count):
             return False
         self.move_away()
         screen = _pixels(grid)
