@@ -433,6 +433,19 @@ def test_targets_are_the_exact_derivative_of_what_the_head_will_see(data: Exampl
     torch.testing.assert_close(exact_derivative(denoiser, made["x_t"], made["eps"], level), made["target"])
 
 
+def test_a_recipe_says_at_which_levels_a_head_is_taught(data: Examples) -> None:
+    network = make_network(TINY).eval().requires_grad_(False)
+
+    def centre_of(recipe: Recipe) -> float:
+        gamma = make_targets(recipe, network, data, 64, torch.Generator().manual_seed(3))["gamma"]
+        return float(gamma.log().median())
+
+    assert centre_of(replace(TINY, head_noise=(2.0, 0.2))) == pytest.approx(2.0, abs=0.2)
+    assert centre_of(replace(TINY, head_noise=(-2.0, 0.2))) == pytest.approx(-2.0, abs=0.2)
+    own = replace(TINY, head_noise=None, noise_centre=1.0, noise_scale=0.2)  # those of the network
+    assert centre_of(own) == pytest.approx(1.0, abs=0.2)
+
+
 def test_a_head_learns_the_derivative(data: Examples, tmp_path: Path) -> None:
     recipe = replace(TINY, head_targets=64, head_steps=250, head_batch=16, head_learning_rate=1e-2, warmup=10)
     list(train_network(TINY, data, tmp_path, steps=20))
