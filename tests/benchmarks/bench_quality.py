@@ -44,6 +44,7 @@ from tests.benchmarks.quality_report import print_report, ratios
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSIFIER = ROOT / "tests" / "data" / "fashion_classifier.safetensors"
+SAMPLES = 5000  # images a cell
 FLOORS = (1000, 5000, 10_000)
 
 Record = dict[str, Any]
@@ -344,7 +345,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--model", default="fashion32", help="a model of the library")
     add("--checkpoint", type=Path, help="measure a training checkpoint of fashion32 instead")
     add("--head-checkpoint", type=Path, help="the head's checkpoint that goes with --checkpoint")
-    add("--samples", type=int, default=5000, help="images a cell of the table")
+    add("--samples", type=int, default=SAMPLES, help="images a cell of the table")
     add("--final-samples", type=int, default=10_000, help="images at 100 DDIM steps; 0: leave it out")
     add("--exact-samples", type=int, default=1000, help="images a cell of genie-exact, which is slow")
     add("--solvers", type=_names, default=tuple(solvers()), help="names with commas between")

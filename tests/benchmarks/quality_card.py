@@ -15,8 +15,9 @@ from typing import Any
 from engine.checkpoints.card import CARD, Card, card_to_toml, read_card
 from engine.checkpoints.library import bundled_folder
 from engine.checkpoints.native import load_head, load_network
-from engine.evaluation.quality import fingerprint
+from engine.evaluation.quality import Setting, fingerprint
 from engine.files import write_atomically
+from tests.benchmarks.bench_quality import SAMPLES
 
 _ROOT = Path(__file__).parents[2]
 _BEGIN, _END = "<!-- quality: begin -->", "<!-- quality: end -->"
@@ -34,8 +35,23 @@ def options_of(table: Table) -> dict[str, Any]:
     return dict(zip(_OPTIONS, options, strict=True))
 
 
+def command_of(table: Table) -> str:
+    """What measures a table: samples and options, where they are not those of the benchmark itself."""
+    options, arguments = options_of(table), []
+    samples = max(cell["samples"] for row in table.values() for cell in row.values())
+    arguments += [f"--samples {samples}"] if samples != SAMPLES else []
+    if options["spacing"] != "quadratic":  # that of the card
+        arguments.append(f"--spacing {options['spacing']}")
+    arguments += ["--afs"] if options["analytic_first"] else []
+    arguments += ["--denoise"] if options["denoise"] else []
+    if options["t_end"] != Setting.t_end:
+        arguments.append(f"--t-end {options['t_end']:g}")
+    return "make bench-quality" + (f" ARGS='{' '.join(arguments)}'" if arguments else "")
+
+
 def _figures(table: Table) -> dict[str, Any]:
     return {
+        "measured_by": command_of(table),
         "options": options_of(table),
         "feature_distance": {
             solver: {nfe: round(cell["feature_distance"], 3) for nfe, cell in cells.items()}
@@ -48,7 +64,6 @@ def _figures(table: Table) -> dict[str, Any]:
 def quality_of(report: dict[str, Any]) -> dict[str, Any]:
     """The figures a card keeps: feature distances to three digits, with their sample sizes."""
     kept: dict[str, Any] = {
-        "measured_by": "make bench-quality",
         "feature": "Frechet distance on the penultimate features of tests/data/fashion_classifier",
         "classifier_on_test_images": round(report["real"]["classifier_accuracy"], 4),
         "training_images_against_test_images": round(report["real"]["floor"]["5000"], 3),
@@ -59,7 +74,7 @@ def quality_of(report: dict[str, Any]) -> dict[str, Any]:
         kept["with_other_options"] = _figures(also)
     final = report["final"]
     if final is not None:
-        kept["ddim_100_steps"] = {
+        kept["ddim_at_100"] = {
             "samples": final["samples"],
             "agreement": round(final["agreement"], 4),
             "feature_distance": round(final["feature_distance"], 3),
@@ -73,7 +88,7 @@ def table_of(report: dict[str, Any]) -> str:
         "## How good the images are",
         "",
         "Feature distance of Fashion 32 to the held-out test images (smaller is better) by network",
-        "evaluations, unguided, all solvers with the same seeds; `make bench-quality` measures it.",
+        "evaluations, unguided, all solvers with the same seeds.",
     ]
     for table in (report["common"], report.get("also")):
         if table:
@@ -82,8 +97,8 @@ def table_of(report: dict[str, Any]) -> str:
     final = report["final"]
     if final is not None:
         lines.append(
-            f"After {final['nfe']} DDIM steps a classifier agrees with the class asked for on "
-            f"{final['agreement']:.1%} of {final['samples']:,} images "
+            f"With {final['evaluations']} evaluations of DDIM and the options of the first table a classifier "
+            f"agrees with the class asked for on {final['agreement']:.1%} of {final['samples']:,} images "
             f"(on real test images: {report['real']['classifier_accuracy']:.1%})."
         )
     return "\n".join(lines)
@@ -94,7 +109,7 @@ def _options_in_words(table: Table) -> str:
     first = "with" if options["analytic_first"] else "without"
     last = ", with a denoising last step" if options["denoise"] else ""
     grid = f"{options['spacing'].capitalize()} steps to t = {options['t_end']:g}"
-    return f"{grid}, {first} an analytic first step{last}:"
+    return f"{grid}, {first} an analytic first step{last} (`{command_of(table)}`):"
 
 
 def _rows(cells: Table) -> list[str]:

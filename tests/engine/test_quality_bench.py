@@ -18,7 +18,7 @@ from engine.evaluation.classifier import new_classifier, save_classifier
 from engine.evaluation.quality import Setting, fingerprint
 from tests.benchmarks import bench_quality
 from tests.benchmarks.bench_quality import Bench, Cells, Plan, main, own_best
-from tests.benchmarks.quality_card import is_of
+from tests.benchmarks.quality_card import command_of, is_of, table_of
 from tests.benchmarks.quality_report import ratios
 from tests.engine.tiny_model import write_tiny_model
 
@@ -172,6 +172,21 @@ def test_ratios_compare_only_as_many_images() -> None:
         "ddim": {"5": cell(4.0), "10": cell(1.0, 7), "25": cell(0.25)},
     }
     assert ratios(table) == {"genie@5 / ddim@5": 0.25, "genie@10 / ddim@25": 2.0}
+
+
+def test_a_table_names_the_command_that_measures_it() -> None:
+    for arguments in ([], ["--afs", "--t-end", "0.003", "--samples", "2500"], ["--denoise"]):
+        asked = bench_quality._arguments(arguments)
+        cell = {
+            "spacing": "quadratic", "analytic_first": asked.afs, "denoise": asked.denoise,
+            "t_end": asked.t_end, "samples": asked.samples, "feature_distance": 0.5, "evaluations": 4,
+        }  # fmt: skip
+        command = command_of({"heun": {"5": cell}})
+        words = command.removeprefix("make bench-quality").removeprefix(" ARGS=").strip("'").split()
+        assert bench_quality._arguments(words) == asked
+        page = table_of({"common": {"heun": {"5": cell}}, "final": None})
+        assert f"(`{command}`):" in page
+        assert f"| `heun` | 0.500 (4) | {asked.samples:,} |" in page
 
 
 def test_a_card_quotes_no_report_of_other_weights() -> None:
