@@ -17,6 +17,7 @@ from app.tour.report import Check, Report, State
 from app.tour.troubles import Troubles
 from app.tour.watched_engine import WatchedEngine
 from app.views.main_window import MainWindow
+from app.views.paint_later import PaintLater
 from app.views.picture_images import to_image
 from app.views.zoom_view import ZoomView
 from engine.messages import Pictures, Result
@@ -108,6 +109,8 @@ class Guide:
         for _ in range(3):
             QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
             QApplication.processEvents()
+        lists = self.window.findChildren(PaintLater)
+        self.wait(lambda: not any(each.pending for each in lists), "lists that paint later have painted")
 
     def idle(self) -> None:
         """Wait until no job runs or waits and the history has everything."""

@@ -23,6 +23,11 @@ class PaintLater(QObject):
         for changed in (model.rowsInserted, model.rowsRemoved, model.rowsMoved):
             changed.connect(self._wait)
 
+    @property
+    def pending(self) -> bool:
+        """Whether there is something that will be painted later."""
+        return self._timer.isActive()
+
     def _wait(self) -> None:
         if not self._timer.isActive() and self._view.isVisible():
             self._view.viewport().setUpdatesEnabled(False)
