@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.networks.conditioning import Conditioning, KeptConditionings, Modulation
 from engine.networks.labels import embed_labels
 from engine.networks.onednn import PackedWeight
 
@@ -123,18 +124,18 @@ def unfold(x: Tensor, size: int) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Two normalised 3x3 convolutions; the embedding scales and shifts between them."""
+    """Two normalised 3x3 convolutions; noise level and class scale and shift between them."""
 
     def __init__(self, channels: int, embedding: int) -> None:
         super().__init__()
         self.conv_1 = Convolution(channels, channels)
-        self.modulate = nn.Linear(embedding, 2 * channels)
+        self.modulate = Modulation(embedding, channels)
         self.conv_2 = Convolution(channels, channels, zero=True)
 
-    def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        scale, shift = self.modulate(emb)[:, None, None].chunk(2, dim=-1)
+    def forward(self, x: Tensor, conditioning: Conditioning) -> Tensor:
+        scale, shift = conditioning.through(self.modulate)
         h = self.conv_1(F.silu(channel_norm(x)))
-        h = torch.addcmul(shift, channel_norm(h), 1 + scale)
+        h = torch.addcmul(shift, channel_norm(h), scale)
         out: Tensor = x + self.conv_2(F.silu(h))
         return out
 
@@ -171,6 +172,8 @@ class CompactUNet(nn.Module):
     `embedding` (B, embedding) is that of noise level and label: both feed the GENIE head.
     """
 
+    _kept: KeptConditionings | None = None
+
     def __init__(self, config: CompactConfig) -> None:
         super().__init__()
         c = self.config = config
@@ -197,20 +200,27 @@ class CompactUNet(nn.Module):
         self.conv_out = Convolution(c.widths[0], folded, zero=True)
 
     def forward(self, x: Tensor, log_gamma: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        emb = F.silu(self.embed_noise(log_gamma) + embed_labels(self.embed_label, label))
+        def embed() -> Tensor:
+            return F.silu(self.embed_noise(log_gamma) + embed_labels(self.embed_label, label))
+
+        told = Conditioning(embed()) if self._kept is None else self._kept.of(log_gamma, label, embed)
         h = self.stem(fold(x.permute(0, 2, 3, 1), self.config.patch))
         skips = []
         for blocks, down in zip(self.before, self.down, strict=True):
             for block in blocks:  # type: ignore[attr-defined]
-                h = block(h, emb)
+                h = block(h, told)
                 skips.append(h)
             h = down(fold(h, 2))
         for block, attention in zip(self.middle, self.attention, strict=True):
-            h = attention(block(h, emb))
+            h = attention(block(h, told))
         for blocks, merges, up in reversed(list(zip(self.after, self.merge, self.up, strict=True))):
             h = unfold(up(h), 2)
             for block, merge in zip(blocks, merges, strict=True):  # type: ignore[call-overload]
-                h = block(merge(torch.cat([h, skips.pop()], dim=-1)), emb)
+                h = block(merge(torch.cat([h, skips.pop()], dim=-1)), told)
         features = F.silu(channel_norm(h))
         out = unfold(self.conv_out(features), self.config.patch)
-        return out.permute(0, 3, 1, 2), features.permute(0, 3, 1, 2), emb
+        return out.permute(0, 3, 1, 2), features.permute(0, 3, 1, 2), told.embedding
+
+    def settle(self) -> None:
+        """The weights are where they stay, and as they stay."""
+        self._kept = KeptConditionings()

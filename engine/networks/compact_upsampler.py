@@ -37,6 +37,7 @@ from engine.networks.compact import (
     fold,
     unfold,
 )
+from engine.networks.conditioning import Conditioning
 from engine.networks.head import mixed_convolution
 from engine.schedule import VPSchedule, expand
 
@@ -120,7 +121,7 @@ class CompactUpsampler(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         patch, dtype = self.config.patch, self.stem.weight.dtype
         gamma_level = self._gamma(level)
-        emb = F.silu(self.embed_noise(log_gamma) + self.embed_level(gamma_level.log()))
+        told = Conditioning(F.silu(self.embed_noise(log_gamma) + self.embed_level(gamma_level.log())))
 
         # Differences of nearly equal images: never in low precision.
         gamma = expand(log_gamma.float().exp(), x_t)
@@ -136,19 +137,19 @@ class CompactUpsampler(nn.Module):
         skips = []
         for blocks, down in zip(self.before, self.down, strict=True):
             for block in blocks:  # type: ignore[attr-defined]
-                h = block(h, emb)
+                h = block(h, told)
             skips.append(h)
             h = down(fold(h, 2))
         for block in self.middle:
-            h = block(h, emb)
+            h = block(h, told)
         for blocks, merge, up in reversed(list(zip(self.after, self.merge, self.up, strict=True))):
             h = merge(torch.cat([unfold(up(h), 2), skips.pop()], dim=-1))
             for block in blocks:  # type: ignore[attr-defined]
-                h = block(h, emb)
+                h = block(h, told)
         features = F.silu(channel_norm(h))
         left = unfold(self.conv_out(features), patch).permute(0, 3, 1, 2).float()
         v = (1.0 - s2) * alpha * sigma / q * r - sigma * c + (s2 / q).sqrt() * left
-        return v, features.permute(0, 3, 1, 2), emb
+        return v, features.permute(0, 3, 1, 2), told.embedding
 
     def weight(self, log_gamma: Tensor, level: Tensor) -> Tensor:
         """q / s^2 (B,): what makes squared errors of v at all levels squared errors of the network."""

@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.networks.conditioning import KeptOutputs
 from engine.networks.onednn import Conv2d
 
 __all__ = ["CompactHead", "CompactHeadConfig", "HeadNetwork", "mixed_convolution", "mixed_derivative"]
@@ -107,6 +108,8 @@ class CompactHead(nn.Module):
     fourth of that, next to nothing was learnt.
     """
 
+    _kept: KeptOutputs | None = None
+
     def __init__(self, config: CompactHeadConfig) -> None:
         super().__init__()
         c = self.config = config
@@ -129,7 +132,12 @@ class CompactHead(nn.Module):
         h = self.conv_features(features)
         if self.conv_image is not None:
             h = h + self.conv_image(torch.cat([x_t, eps], dim=1))
-        scale, shift = self.modulate(embedding)[:, :, None, None].chunk(2, dim=1)
+        modulation = self.modulate(embedding) if self._kept is None else self._kept.of(embedding)
+        scale, shift = modulation[:, :, None, None].chunk(2, dim=1)
         h = F.silu(torch.addcmul(shift, h, scale))
         # Each of h1, h2, h3 fills (B, C p^2, H/p, W/p), so that they can be mixed while folded.
         return F.pixel_shuffle(mixed_convolution(self.conv_out, h, gamma, self.fade), self.config.patch)
+
+    def settle(self) -> None:
+        """The weights are where they stay, and as they stay."""
+        self._kept = KeptOutputs(self.modulate)
