@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from app.models.doings import Doings
 from app.models.history import HistoryModel, Undo
 from app.models.queue import Job, QueueModel
+from app.models.queue_keeper import QueueKeeper
 from app.models.undo import NOT_NOW
 
 __all__ = ["Deeds"]
@@ -90,6 +91,23 @@ class Deeds(QObject):
             return True
 
         self._doings.did("Removed from the queue.", lambda: self._queue.restore(job, position), again)
+
+    def queue_again(self, keeper: QueueKeeper) -> None:
+        """Say that the jobs of the last time are back in the queue."""
+        count = keeper.restored
+
+        def drop() -> object:
+            dropped = keeper.drop_restored()
+            if not dropped:
+                one = "The job does" if count == 1 else "The jobs do"
+                return self._cannot(f"{one} not wait any more, so nothing could be taken out of the queue.")
+            if dropped < count:
+                words = f"{dropped:,} of the {count:,} jobs taken out of the queue. The others wait no more."
+                self.notice.emit(words, "info", None)
+            return True
+
+        words = "The job that waited is" if count == 1 else f"The {count:,} jobs that waited are"
+        self._doings.did(f"{words} back in the queue.", drop, keeper.put_back)
 
     def _cannot(self, words: str) -> bool:
         """It never can be done any more."""

@@ -74,8 +74,11 @@ class JobEditor(QObject):
             )
         return self.job is None
 
-    def commit(self) -> bool:
-        """Give the edited settings to the job. False: they can't be, or it runs already."""
+    def commit(self, first: bool = False) -> bool:
+        """Give the edited settings to the job, and let it be the next one if it is to be the `first`.
+
+        False: they can't be, or it runs already.
+        """
         if self.job is None:
             return False
         request = self._build()
@@ -87,6 +90,8 @@ class JobEditor(QObject):
         if not self._queue.replace(job_id, request):
             self.notice.emit("This job has started meanwhile, so it runs as it was.", "care", None)
             return False
+        if first:
+            self._queue.run_first(job_id)
         return True
 
     def cancel(self) -> None:

@@ -45,10 +45,11 @@ class QueueKeeper(QObject):
         """How many there were."""
         return len(self._restored)
 
-    def drop_restored(self) -> None:
-        """Do without those of the last time that still wait."""
+    def drop_restored(self) -> int:
+        """Do without those of the last time that still wait; how many there were."""
         removed = [self._queue.remove(job.id) for job in self._queue.pending if job.id in self._restored]
         self._dropped = [job for job in removed if job is not None]
+        return len(self._dropped)
 
     def put_back(self) -> None:
         """Have those again that `drop_restored` took away."""

@@ -242,9 +242,8 @@ class Studio(QObject):
         self.host.start()
         if self.store.notice:
             self.notice.emit(self.store.notice, "care", None)
-        if count := self._keeper.restored:
-            words = "The job that waited is" if count == 1 else f"The {count:,} jobs that waited are"
-            self._doings.did(f"{words} back in the queue.", self._keeper.drop_restored, self._keeper.put_back)
+        if self._keeper.restored:
+            self._deeds.queue_again(self._keeper)
 
     def shutdown(self, timeout_ms: int = 30_000) -> bool:
         """Keep everything, end the engine thread, close the store. False: see `EngineHost.shutdown`."""
@@ -371,9 +370,12 @@ class Studio(QObject):
             return False
         return self._editor.begin(job, job.request)
 
-    def commit_edit(self) -> bool:
-        """Give the edited settings to the job. False: they can't be, or it runs already."""
-        return self._editor.commit()
+    def commit_edit(self, *, first: bool = False) -> bool:
+        """Give the edited settings to the job, which goes to the front of the queue if `first`.
+
+        False: they can't be, or it runs already.
+        """
+        return self._editor.commit(first)
 
     def cancel_edit(self) -> None:
         self._editor.cancel()

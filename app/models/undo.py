@@ -14,7 +14,7 @@ NOT_NOW = object()  # what an `undo` or `redo` returns that can be tried again, 
 
 
 class Change:
-    """Something that was done. Calling it takes it back, which is what an Undo button does.
+    """Something that was done. Calling it takes it back, which is what an Undo button does; see `NOT_NOW`.
 
     An `undo` or `redo` that could not be done has said why. It returns `NOT_NOW` if it may be done
     later, so that the change stays where it was, and False if it never can: the change is forgotten.
@@ -29,8 +29,9 @@ class Change:
         self.failed = False  # it could not be taken back, or done again, the last time that was tried
         self._owner = owner
 
-    def __call__(self) -> None:
+    def __call__(self) -> object:
         self._owner.take_back(self)
+        return NOT_NOW if self.failed and self._owner.holds(self) else None
 
 
 class UndoList(QObject):
@@ -61,6 +62,10 @@ class UndoList(QObject):
         self._undone.clear()
         self.changed.emit()
         return change
+
+    def holds(self, change: Change) -> bool:
+        """Whether it can be taken back."""
+        return change in self._done
 
     def forget(self, changes: Collection[Change]) -> None:
         """What they changed is gone: neither undo nor redo them."""

@@ -176,12 +176,13 @@ class EditStore:
                 (_now(), name, current, id),
             )
 
-    def delete_session(self, id: str, deleted: bool = True) -> None:
-        """Into the trash, or back out of it."""
-        with self._store.transaction("delete the session") as connection:
-            connection.execute(
+    def delete_session(self, id: str, deleted: bool = True) -> bool:
+        """Into the trash, or back out of it. False: it is gone for good, as another window has closed."""
+        with self._store.transaction(_doing(deleted, "session")) as connection:
+            found = connection.execute(
                 "UPDATE edit_sessions SET deleted_at = ? WHERE id = ?", (_now() if deleted else None, id)
             )
+        return found.rowcount > 0
 
     # --- edits
 
@@ -217,13 +218,16 @@ class EditStore:
                 (name, None if data is None else json.dumps(data), id),
             )
 
-    def delete_edits(self, ids: Sequence[str], deleted: bool = True) -> None:
-        """Into the trash, or back out of it."""
-        with self._store.transaction("delete the edits") as connection:
-            connection.executemany(
-                "UPDATE edits SET deleted_at = ? WHERE id = ?",
-                [(_now() if deleted else None, id) for id in ids],
+    def delete_edits(self, ids: Sequence[str], deleted: bool = True, *, session: str | None = None) -> bool:
+        """Into the trash, or back out of it, a `session` that was emptied with them. See `delete_session`."""
+        moment = _now() if deleted else None
+        with self._store.transaction(_doing(deleted, "edits")) as connection:
+            found = connection.executemany(
+                "UPDATE edits SET deleted_at = ? WHERE id = ?", [(moment, id) for id in ids]
             )
+            if session is not None:
+                connection.execute("UPDATE edit_sessions SET deleted_at = ? WHERE id = ?", (moment, session))
+        return found.rowcount > 0
 
     # --- directions
 
@@ -242,15 +246,21 @@ class EditStore:
                 (row.id, _now(), row.model, row.name, json.dumps(row.data)),
             )
 
-    def delete_direction(self, id: str, deleted: bool = True) -> None:
-        with self._store.transaction("delete the direction") as connection:
-            connection.execute(
+    def delete_direction(self, id: str, deleted: bool = True) -> bool:
+        """See `delete_session`."""
+        with self._store.transaction(_doing(deleted, "direction")) as connection:
+            found = connection.execute(
                 "UPDATE directions SET deleted_at = ? WHERE id = ?", (_now() if deleted else None, id)
             )
+        return found.rowcount > 0
 
     def _files_in_use(self) -> set[str]:
         texts = self._store.rows("SELECT data FROM edits UNION ALL SELECT data FROM directions")
         return {match.group(0) for (text,) in texts for match in _FILE.finditer(text)}
+
+
+def _doing(deleted: bool, what: str) -> str:
+    return f"{'delete' if deleted else 'bring back'} the {what}"
 
 
 def _now() -> str:

@@ -155,6 +155,8 @@ class _FileDialog(QDialog):
         except RuntimeError:
             user = Path(folder).parts[0]
             return f"{user} is nobody's folder here: there is no such user. Write the folder in full."
+        except ValueError:  # what was pasted may hold a zero
+            return "This can't be the folder: it holds a character that none can have. Choose another one."
         except OSError as error:
             return f"This can't be the folder: {_reason(error)}. Choose another one."
         if self.needs_name():

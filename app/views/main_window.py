@@ -320,7 +320,9 @@ class MainWindow(QMainWindow):
         room, button = self._working_room, self.generate_room.controls.generate
         if room is not None and room.take_generate(first):
             return
-        if button.isEnabled() and first:
+        if button.isEnabled() and first and self.studio.editing is not None:
+            self.studio.commit_edit(first=True)
+        elif button.isEnabled() and first:
             self.studio.generate(first=True)
         elif button.isEnabled():
             button.click()

@@ -12,6 +12,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.failure import Failure
+from app.models.undo import NOT_NOW
 from app.views import icons, theme, tokens
 from app.views.fields import icon_button
 from app.views.help import describe
@@ -162,9 +163,8 @@ class Notices(QWidget):
 
     def _undo(self, notice: Notice) -> None:
         undo = notice.do_undo
-        self.dismiss(notice)
-        if undo is not None:
-            undo()
+        if undo is None or undo() is not NOT_NOW:  # else it is the way to try again
+            self.dismiss(notice)
 
     def _of_sender(self) -> Notice | None:
         sender = self.sender()

@@ -125,6 +125,17 @@ def _refuse_other_kinds(arguments: Namespace) -> None:
             )
 
 
+def _refuse_two_directions(arguments: Namespace) -> None:
+    """A `BadRequest` where a direction is given and another one would be made: only one can count."""
+    made = [_option(name) for name in ("toward", "away") if getattr(arguments, name) is not None]
+    if arguments.direction is not None and made:
+        raise BadRequest(
+            f"--direction is {shorten(str(arguments.direction))}, but {' and '.join(made)} would make another "
+            "one. Give either --direction or both --toward and --away.",
+            field="direction",
+        )
+
+
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
@@ -237,6 +248,7 @@ def _run(arguments: Namespace, console: Console) -> int:
     from engine.cli.saving import prepare_folder
 
     _refuse_other_kinds(arguments)
+    _refuse_two_directions(arguments)
     catalogue = read_catalogue()
     model = catalogue.model(arguments.model)
     source = _source(arguments, _needed_source(arguments), model)

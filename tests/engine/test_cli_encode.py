@@ -335,6 +335,29 @@ def test_an_option_of_another_kind_is_refused(
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        (("--toward", "Boat", "--away", "Apple"), "--toward and --away would"),
+        (("--toward", "Boat"), "--toward would"),
+        (("--away", "Apple"), "--away would"),
+    ],
+)
+def test_a_direction_is_given_or_made_but_not_both(genie: Genie, made: tuple[str, ...], named: str) -> None:
+    ended = genie(
+        "edit", "a.png", "--model", "tiny", "--kind", "attribute", "--direction", "d.safetensors", *made,
+        "--json",
+    )  # fmt: skip
+    assert ended.code == 2
+    assert ended.json["error"] == {
+        "kind": "bad-request",
+        "message": f"--direction is 'd.safetensors', but {named} make another one. "
+        "Give either --direction or both --toward and --away.",
+        "option": "--direction",
+    }
+    assert not Path("out").exists()
+
+
 def test_every_option_of_a_kind_is_known_to_belong_to_it(genie: Genie) -> None:
     words = genie("edit", "--help").out.partition("for one kind or another:")[2].partition("\n\n")[0]
     options = {word for word in words.replace("=", " ").split() if word.startswith("--")} - {"--away"}

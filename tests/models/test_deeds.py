@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from app.models.studio import Studio
+from app.store import Store
 from tests.fake_engine import FakeEngine
 from tests.views.studio_kit import add_batch, studio_with
 
@@ -141,3 +143,52 @@ def test_a_job_removed_again_comes_back_as_it_was_then(studio: Studio, engine: F
     restored = studio.queue.job(job)
     assert restored is not None
     assert restored.request.steps == 9  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def waiting(qtbot: QtBot, tmp_path: Path) -> Iterator[tuple[Studio, FakeEngine, list[str]]]:
+    """A studio in whose queue three jobs of the last time are back, the first of them running."""
+    path = tmp_path / "history.sqlite"
+    before = FakeEngine(gated=True)
+    with studio_with(qtbot, before, Store(path)) as studio:
+        for seed in (1, 2, 3):
+            studio.settings.set_values({"count": 1, "steps": 1, "seed": seed})
+            studio.generate()
+        before.gate.wait_reached()
+        before.open_all()
+        studio.stop()
+    engine = FakeEngine(gated=True)
+    with studio_with(qtbot, engine, Store(path)) as studio:
+        words: list[str] = []
+        studio.notice.connect(lambda text, kind, undo: words.append(text))
+        engine.gate.wait_reached()
+        assert len(studio.queue.pending) == 2
+        yield studio, engine, words
+
+
+def test_of_jobs_that_came_back_those_that_wait_are_taken_out(
+    waiting: tuple[Studio, FakeEngine, list[str]],
+) -> None:
+    studio, _, said = waiting
+    assert studio.undo() is not None
+    assert said == [
+        "2 of the 3 jobs taken out of the queue. The others wait no more.",
+        "Undone: the 3 jobs that waited are back in the queue.",
+    ]
+    assert studio.queue.pending == ()
+    assert studio.redo() is not None
+    assert len(studio.queue.pending) == 2
+
+
+def test_jobs_that_came_back_and_have_run_are_not_said_to_be_taken_out(
+    qtbot: QtBot, waiting: tuple[Studio, FakeEngine, list[str]]
+) -> None:
+    studio, engine, said = waiting
+    engine.open_all()
+    qtbot.waitUntil(lambda: studio.queue.running is None and not studio.queue.pending)
+    change = studio.undo()
+    assert change is not None
+    assert change.failed
+    assert said[-1] == "The jobs do not wait any more, so nothing could be taken out of the queue."
+    assert not any(words.startswith("Undone") for words in said)
+    assert (studio.undo_list.can_undo, studio.undo_list.can_redo) == (False, False)

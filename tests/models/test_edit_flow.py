@@ -478,9 +478,23 @@ def test_a_direction_is_made_named_saved_and_used(
     edits.pending.keep()
     assert edits.current is not None
     assert edits.current.kind == "attribute"
+    told: list[str] = []
+    edits.notice.connect(lambda words, _kind, _undo: told.append(words))
+    connection = edits.sessions.store._store._connection
+    connection.execute("PRAGMA query_only = 1")
+    directions.delete(row)
+    assert told[0].startswith("Couldn't delete the direction")
+    assert len(told) == 1
+    assert len(directions.listed()) == 1
+    connection.execute("PRAGMA query_only = 0")
     directions.delete(row)
     assert directions.listed() == []
+    connection.execute("PRAGMA query_only = 1")
     edits.undo()
+    assert told[-1].startswith("Couldn't bring back the direction")
+    connection.execute("PRAGMA query_only = 0")
+    edits.undo()
+    assert told[-1] == "Undone: direction sleeves deleted."
     assert len(directions.listed()) == 1
 
 

@@ -359,3 +359,149 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     assert path.stat().st_size < 1_000_000
     with pytest.raises(BadImage, match="unpacks to more"):
         read_bundle(path, EditFiles(tmp_path / "f"))
+
+
+# --- what the store refuses is not said to be done
+
+
+def lock(store: Store, on: bool) -> None:
+    """Nothing can be written, as where another window writes or the disk is full."""
+    store._connection.execute(f"PRAGMA query_only = {int(on)}")
+
+
+@pytest.fixture
+def told(sessions: Sessions) -> list[str]:
+    words: list[str] = []
+    sessions.notice.connect(lambda text, _kind, _undo: words.append(text))
+    return words
+
+
+def names(sessions: Sessions) -> list[str]:
+    return [n.name for n in sessions.tree]
+
+
+def test_a_session_that_could_not_be_deleted_is_still_there(
+    store: Store, sessions: Sessions, family: dict[str, EditNode], told: list[str]
+) -> None:
+    id = sessions.id
+    lock(store, True)
+    sessions.delete(id)
+    assert (sessions.id, len(told)) == (id, 1)
+    assert told[0].startswith("Couldn't delete the session")
+    lock(store, False)
+    sessions.delete(id)
+    lock(store, True)
+    assert sessions.undo()
+    assert told[-1].startswith("Couldn't bring back the session")
+    assert sessions.listed() == []
+    lock(store, False)
+    assert sessions.undo()
+    assert told[-1] == "Undone: session family deleted."
+    assert sessions.id == id
+
+
+def test_an_edit_that_could_not_be_deleted_or_brought_back(
+    store: Store, sessions: Sessions, family: dict[str, EditNode], told: list[str]
+) -> None:
+    lock(store, True)
+    sessions.delete_edit(family["a"].id)
+    assert names(sessions) == ["root", "a", "a2", "b"]
+    assert len(told) == 1
+    lock(store, False)
+    sessions.delete_edit(family["a"].id)
+    lock(store, True)
+    assert sessions.undo()
+    assert names(sessions) == ["root", "b"]
+    assert told[-1].startswith("Couldn't bring back the edits")
+    lock(store, False)
+    assert sessions.undo()
+    assert told[-1] == "Undone: a and 1 more deleted."
+    lock(store, True)
+    assert sessions.redo()
+    assert told[-1].startswith("Couldn't delete the edits")
+    assert (
+        names(sessions)
+        == ["root", "a", "a2", "b"]
+        == [row.name for row in EditStore(store).edits(sessions.id)]
+    )
+    lock(store, False)
+    assert sessions.redo()
+    assert names(sessions) == ["root", "b"]
+
+
+def test_a_name_that_could_not_be_kept_is_not_given(
+    store: Store, sessions: Sessions, family: dict[str, EditNode], told: list[str]
+) -> None:
+    id = family["b"].id
+    lock(store, True)
+    sessions.rename_edit(id, "bee")
+    assert sessions.tree.node(id).name == "b"
+    lock(store, False)
+    sessions.rename_edit(id, "bee")
+    lock(store, True)
+    assert sessions.undo()
+    assert sessions.tree.node(id).name == "bee"
+    assert told[-1].startswith("Couldn't keep the edit")
+    lock(store, False)
+    assert sessions.undo()
+    assert sessions.tree.node(id).name == "b"
+
+
+def test_what_another_window_has_thrown_away_is_said_to_be_gone(
+    store: Store, sessions: Sessions, family: dict[str, EditNode], told: list[str]
+) -> None:
+    sessions.delete_edit(family["a2"].id)
+    EditStore(store).close()  # it empties the trash
+    assert sessions.undo()
+    assert told[-1] == "a2 is not kept any more."
+    assert names(sessions) == ["root", "a", "b"]
+    sessions.delete(sessions.id)
+    EditStore(store).close()
+    assert sessions.undo()
+    assert told[-1] == "Session family is not kept any more."
+    assert not sessions.undo_list.can_redo
+
+
+def test_an_edit_comes_back_only_to_the_one_it_came_of(
+    store: Store, sessions: Sessions, family: dict[str, EditNode], told: list[str]
+) -> None:
+    buttons: list[object] = []
+    sessions.notice.connect(lambda _text, _kind, undo: buttons.append(undo))
+    sessions.delete_edit(family["a2"].id)
+    sessions.delete_edit(family["a"].id)
+    first = buttons[0]
+    assert callable(first)
+    first()
+    assert told[-1] == "a2 came of an edit that is deleted as well. Bring that back first."
+    assert names(sessions) == ["root", "b"]
+    assert sessions.undo()
+    assert sessions.undo()
+    assert names(sessions) == ["root", "a", "a2", "b"]
+    assert [row.name for row in EditStore(store).edits(sessions.id)] == ["root", "a", "a2", "b"]
+
+
+def test_what_a_full_disk_left_in_memory_is_deleted_and_brought_back_there(
+    store: Store, sessions: Sessions, family: dict[str, EditNode]
+) -> None:
+    lock(store, True)
+    sessions.go_to(family["b"].id)
+    only = node(sessions.files, "only", family["b"].id, 9)
+    sessions.add(only)
+    lock(store, False)
+    sessions.delete_edit(only.id)
+    assert "only" not in names(sessions)
+    assert sessions.undo()
+    assert "only" in names(sessions)
+
+
+def test_the_session_of_the_last_edit_goes_and_comes_with_it_or_not_at_all(
+    store: Store, sessions: Sessions, family: dict[str, EditNode], told: list[str]
+) -> None:
+    sessions.delete_edit(family["root"].id)
+    assert sessions.listed() == []
+    lock(store, True)
+    assert sessions.undo()
+    assert (names(sessions), sessions.listed()) == ([], [])
+    lock(store, False)
+    assert sessions.undo()
+    assert [row.edits for row in sessions.listed()] == [4]

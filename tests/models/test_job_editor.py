@@ -182,3 +182,18 @@ def test_an_edited_job_keeps_how_it_is_grouped(studio: Studio, engine: FakeEngin
     assert job is not None
     assert isinstance(job.request, GenerateRequest)
     assert (job.request.batch, job.request.steps) == (1, 8)
+
+
+def test_an_edited_job_can_be_made_the_next_one(studio: Studio, engine: FakeEngine, said: list[str]) -> None:
+    job_of(studio, seed=1)
+    second, third = job_of(studio, seed=2, steps=6), job_of(studio, seed=3, steps=7)
+    engine.gate.wait_reached()
+    assert studio.edit_job(third)
+    studio.settings.pick = ()
+    assert not studio.commit_edit(first=True)
+    assert [job.id for job in studio.queue.pending] == [second, third]  # it can't run like that
+    studio.settings.set_values({"pick": (1,), "steps": 33})
+    assert studio.commit_edit(first=True)
+    assert [job.id for job in studio.queue.pending] == [third, second]
+    assert steps_of(studio, third) == 33
+    assert studio.editing is None

@@ -175,6 +175,8 @@ def test_what_can_not_be_a_place_is_said_while_it_is_typed(
         for folder, name, words in (
             ("~nosuch/pics", "boot", "no such user"),
             ("x" * 300, "boot", "can't be the folder: it is too long"),
+            ("a\0b", "boot", "can't be the folder: it holds a character"),
+            ("~a\0b", "boot", "can't be the folder: it holds a character"),
             (str(tmp_path), "x" * 300, "can't be the name of the file: it is too long"),
             (str(tmp_path), "boot", ""),
         ):

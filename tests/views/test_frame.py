@@ -31,6 +31,7 @@ from app.views.palette import score
 from app.views.question import closing_question
 from engine.messages import GenerateRequest, ImportRequest, Request, WarmUp
 from tests.fake_engine import FakeEngine
+from tests.views.studio_kit import add_batch
 
 LEFT = Qt.MouseButton.LeftButton
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -100,6 +101,24 @@ def test_ctrl_enter_generates_and_ctrl_shift_enter_goes_first(
     window.studio.settings.steps = 4
     QTest.keyClick(window, Qt.Key.Key_Return, CONTROL | SHIFT)
     assert [job.request.steps for job in queue.pending] == [4, 3]
+    with qtbot.waitSignal(queue.idle):
+        engine.open_all()
+
+
+def test_ctrl_shift_enter_puts_the_edited_job_first(
+    open_window: Callable[..., MainWindow], qtbot: QtBot
+) -> None:
+    engine = FakeEngine(gated=True)
+    window = open_window(engine)
+    studio, queue = window.studio, window.studio.queue
+    for steps in (2, 3, 4):
+        studio.settings.steps = steps
+        QTest.keyClick(window, Qt.Key.Key_Return, CONTROL)
+    assert studio.edit_job(queue.pending[-1].id)
+    studio.settings.steps = 5
+    QTest.keyClick(window, Qt.Key.Key_Return, CONTROL | SHIFT)
+    assert [job.request.steps for job in queue.pending] == [5, 3]
+    assert (studio.editing, studio.settings.steps) == (None, 4)
     with qtbot.waitSignal(queue.idle):
         engine.open_all()
 
@@ -243,6 +262,22 @@ def test_messages_cover_pictures_only(window: MainWindow, qtbot: QtBot) -> None:
     window.show_room("models")
     assert not window.status_line.geometry().intersects(window.notices.geometry())
     assert window.notices.isVisible()
+
+
+def test_a_message_whose_undo_failed_stays_to_be_tried_again(window: MainWindow, qtbot: QtBot) -> None:
+    studio, connection = window.studio, window.studio.store._connection
+    studio.delete_records(add_batch(studio, 2))
+    notice = window.notices.shown[-1]
+    assert notice.undo is not None
+    connection.execute("PRAGMA query_only = 1")
+    qtbot.mouseClick(notice.undo, LEFT)
+    assert studio.history.total == 0
+    assert window.notices.shown[0] is notice
+    assert window.notices.shown[1].kind == "bad"
+    connection.execute("PRAGMA query_only = 0")
+    qtbot.mouseClick(notice.undo, LEFT)
+    assert studio.history.total == 2
+    assert notice not in window.notices.shown
 
 
 def test_undo_and_redo_by_keys_take_the_message_along(window: MainWindow, qtbot: QtBot) -> None:

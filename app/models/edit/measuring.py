@@ -246,18 +246,19 @@ class Directions(JobWatch):
     def delete(self, row: DirectionRow) -> None:
         """With undo."""
 
-        def gone(deleted: bool = True) -> None:
-            try:
-                self._sessions.store.delete_direction(row.id, deleted)
-            except EngineError as error:
-                self.notice.emit(error.message, "bad", None)
+        def put(deleted: bool) -> object:
+            came = self._sessions.attempt(
+                lambda: self._sessions.store.delete_direction(row.id, deleted),
+                f"Direction {row.name} is not kept any more.",
+            )
             self.listed_changed.emit()
+            return came
 
-        gone()
-        change = self._sessions.undo_list.add(
-            f"Direction {row.name} deleted.", lambda: gone(deleted=False), gone
-        )
-        self.notice.emit(change.words, "info", change)
+        if put(True) is True:
+            change = self._sessions.undo_list.add(
+                f"Direction {row.name} deleted.", lambda: put(False), lambda: put(True)
+            )
+            self.notice.emit(change.words, "info", change)
 
     def take(self, outcome: Outcome) -> None:
         row = self._put(outcome)

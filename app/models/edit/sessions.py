@@ -12,7 +12,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 
 from app.models.edit.noise import latent_picture
 from app.models.edit.tree import KINDS, EditNode, EditTree, Row, fresh_id
-from app.models.undo import UndoList
+from app.models.undo import NOT_NOW, UndoList
 from app.store.edits import EditFiles, EditRow, EditStore, SessionRow
 from app.store.encoding import decode_png
 from engine.errors import BadRequest, EngineError
@@ -239,23 +239,22 @@ class Sessions(QObject):
         name = next((row.name for row in self.listed() if row.id == id), "")
         was_open = id == self._id
 
-        def gone() -> None:
-            with self._telling():
-                self.store.delete_session(id)
-            if self._id == id:
+        def put(deleted: bool) -> object:
+            came = self.attempt(
+                lambda: self.store.delete_session(id, deleted), f"Session {name} is not kept any more."
+            )
+            if came is NOT_NOW:
+                return came
+            if deleted and self._id == id:
                 self.close()
-            self.listed_changed.emit()
-
-        def back() -> None:
-            with self._telling():
-                self.store.delete_session(id, deleted=False)
-            if was_open:
+            elif not deleted and came is True and was_open:
                 self.open(id)
             self.listed_changed.emit()
+            return came
 
-        gone()
-        change = self.undo_list.add(f"Session {name} deleted.", back, gone)
-        self.notice.emit(f"Session {name} deleted.", "info", change)
+        if put(True) is True:
+            words = f"Session {name} deleted."
+            self.notice.emit(words, "info", self.undo_list.add(words, lambda: put(False), lambda: put(True)))
 
     # --- edits
 
@@ -267,7 +266,7 @@ class Sessions(QObject):
         parent = node.parent
         if parent is not None:
             self.undo_list.add(
-                f"{node.name} added.", lambda: self._visit(parent), lambda: self._visit(node.id)
+                f"{node.name} added.", lambda: self._go_back(parent), lambda: self._go_back(node.id)
             )
         self._changed()
         self.listed_changed.emit()
@@ -294,16 +293,18 @@ class Sessions(QObject):
             return
         before = self._tree.node(id).name
 
-        def call(it: str) -> None:
-            if id in self._tree:
+        def call(it: str) -> object:
+            if id not in self._tree:
+                return self._cannot()
+            came = self.attempt(lambda: self.store.set_edit(id, name=it))
+            if came is True:
                 self._tree.replace(dataclasses.replace(self._tree.node(id), name=it))
-                with self._telling():
-                    self.store.set_edit(id, name=it)
                 self.rows.refresh()
                 self.current_changed.emit()
+            return came
 
-        call(name)
-        self.undo_list.add(f"{before} renamed.", lambda: call(before), lambda: call(name))
+        if call(name) is True:
+            self.undo_list.add(f"{before} renamed.", lambda: call(before), lambda: call(name))
 
     def delete_edit(self, id: str) -> None:
         """Into the trash with all that came of it, with undo."""
@@ -313,30 +314,46 @@ class Sessions(QObject):
         session, tree = self._id, self._tree
         node, order = tree.node(id), tree.order
         taken: list[EditNode] = []
+        kept = True  # in the store; a full disk may have left them in memory only
 
-        def gone() -> None:
-            taken[:] = tree.remove(id)
-            with self._telling():
-                self.store.delete_edits([n.id for n in taken])
-            show()
+        def gone() -> object:
+            ids = [n.id for n in tree.branch(id)]
+            whole = session if len(ids) == len(tree) else None  # which goes with its last edit
 
-        def back() -> None:
-            emptied = not len(tree)
-            tree.put_back(taken, order)
-            with self._telling():
-                self.store.delete_edits([n.id for n in taken], deleted=False)
-                if emptied:  # the session went with its last edit
-                    self.store.delete_session(session, deleted=False)
-            show()
-            self.listed_changed.emit()
+            def work() -> None:
+                nonlocal kept
+                kept = self.store.delete_edits(ids, session=whole)
+
+            came = self.attempt(work)
+            if came is True:
+                taken[:] = tree.remove(id)
+                show()
+            return came
+
+        def back() -> object:
+            if node.parent is not None and node.parent not in tree:
+                words = f"{node.name} came of an edit that is deleted as well. Bring that back first."
+                self.notice.emit(words, "care", None)
+                return NOT_NOW
+            ids, whole = [n.id for n in taken], None if len(tree) else session
+            came = self.attempt(
+                lambda: self.store.delete_edits(ids, deleted=False, session=whole) or not kept,
+                f"{node.name} is not kept any more.",
+            )
+            if came is True:
+                tree.put_back(taken, order)
+                show()
+            return came
 
         def show() -> None:
             if tree is self._tree:
                 self._changed()
             elif session == self._id:  # it was put away and opened again
                 self.open(session)
+            self.listed_changed.emit()
 
-        gone()
+        if gone() is not True:
+            return
         count = len(taken)
         words = f"{node.name} deleted." if count == 1 else f"{node.name} and {count - 1} more deleted."
         self.notice.emit(words, "info", self.undo_list.add(words, back, gone))
@@ -368,6 +385,20 @@ class Sessions(QObject):
         self._visit(node.id)
         return True
 
+    def attempt(self, work: Callable[[], bool | None], gone: str = "") -> object:
+        """Change the store. True, or what a `Change` says that could not be done, and why is told.
+
+        `gone` is told where `work` answers False: there is nothing to change any more.
+        """
+        try:
+            if work() is not False:
+                return True
+        except EngineError as error:
+            self.notice.emit(error.message, "bad", None)
+            return NOT_NOW
+        self.notice.emit(gone, "care", None)
+        return False
+
     # --- inside
 
     def _show(self, id: str, name: str, model: str, tree: EditTree) -> None:
@@ -393,14 +424,22 @@ class Sessions(QObject):
         self.rows.refresh()
         self.current_changed.emit()
 
+    def _go_back(self, id: str) -> object:
+        """See `_visit`, for undo and redo."""
+        if id not in self._tree:
+            return self._cannot()
+        self._visit(id)
+        return True
+
+    def _cannot(self) -> bool:
+        """It never can be undone or redone any more."""
+        self.notice.emit("The edit that this was about is not there any more.", "care", None)
+        return False
+
     def _changed(self) -> None:
         self.rows.show(self._tree)
         self.tree_changed.emit()
         self.current_changed.emit()
-        if not len(self._tree) and self._id:
-            with self._telling():
-                self.store.delete_session(self._id)
-            self.listed_changed.emit()
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
