@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from engine.networks.conditioning import Conditioning, KeptConditionings, Modulation
 from engine.networks.labels import embed_labels
-from engine.networks.onednn import PackedWeight
+from engine.networks.onednn import Linear, PackedWeight
 
 __all__ = [
     "CompactConfig",
@@ -146,8 +146,8 @@ class AttentionBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.heads = max(1, channels // 32)
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.out = nn.Linear(channels, channels)
+        self.qkv = Linear(channels, 3 * channels)
+        self.out = Linear(channels, channels)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
@@ -186,15 +186,15 @@ class CompactUNet(nn.Module):
         finer = list(zip(upper, c.widths[1:], strict=True))
         self.embed_noise = LogGammaEmbedding(c.embedding)
         self.embed_label = nn.Embedding(c.classes + 1, c.embedding)
-        self.stem = nn.Linear(folded, c.widths[0])
+        self.stem = Linear(folded, c.widths[0])
         self.before = nn.ModuleList(blocks(width) for width in upper)
-        self.down = nn.ModuleList(nn.Linear(4 * fine, coarse) for fine, coarse in finer)
+        self.down = nn.ModuleList(Linear(4 * fine, coarse) for fine, coarse in finer)
         self.middle = nn.ModuleList(ResidualBlock(lowest, c.embedding) for _ in range(c.middle))
         self.attention = nn.ModuleList(AttentionBlock(lowest) for _ in range(c.middle))
-        self.up = nn.ModuleList(nn.Linear(coarse, 4 * fine) for fine, coarse in finer)
+        self.up = nn.ModuleList(Linear(coarse, 4 * fine) for fine, coarse in finer)
         # Each block on the way up begins with what its counterpart on the way down ended with.
         self.merge = nn.ModuleList(
-            nn.ModuleList(nn.Linear(2 * width, width) for _ in range(c.blocks)) for width in upper
+            nn.ModuleList(Linear(2 * width, width) for _ in range(c.blocks)) for width in upper
         )
         self.after = nn.ModuleList(blocks(width) for width in upper)
         self.conv_out = Convolution(c.widths[0], folded, zero=True)

@@ -39,6 +39,7 @@ from engine.networks.compact import (
 )
 from engine.networks.conditioning import Conditioning
 from engine.networks.head import mixed_convolution
+from engine.networks.onednn import Linear
 from engine.schedule import VPSchedule, expand
 
 __all__ = [
@@ -109,10 +110,10 @@ class CompactUpsampler(nn.Module):
         finer = list(zip(upper, c.widths[1:], strict=True))
         self.stem = Convolution(2 * folded, c.widths[0])
         self.before = nn.ModuleList(blocks(width, c.blocks) for width in upper)
-        self.down = nn.ModuleList(nn.Linear(4 * fine, coarse) for fine, coarse in finer)
+        self.down = nn.ModuleList(Linear(4 * fine, coarse) for fine, coarse in finer)
         self.middle = blocks(lowest, c.middle)
-        self.up = nn.ModuleList(nn.Linear(coarse, 4 * fine) for fine, coarse in finer)
-        self.merge = nn.ModuleList(nn.Linear(2 * width, width) for width in upper)
+        self.up = nn.ModuleList(Linear(coarse, 4 * fine) for fine, coarse in finer)
+        self.merge = nn.ModuleList(Linear(2 * width, width) for width in upper)
         self.after = nn.ModuleList(blocks(width, c.blocks) for width in upper)
         self.conv_out = Convolution(c.widths[0], folded, zero=True)
 

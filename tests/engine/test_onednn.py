@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.devices import Placement
-from engine.networks.onednn import Conv2d, PackedWeight, convolve_onto
+from engine.networks.onednn import Conv2d, Linear, PackedWeight, convolve_onto
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
@@ -78,6 +79,21 @@ def test_a_settled_sum_is_the_same_one(order: torch.memory_format) -> None:
         torch.testing.assert_close(conv.onto(onto, x, spare=True), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_settled_linear_layer_says_the_same_to_the_bit(dtype: torch.dtype) -> None:
+    torch.manual_seed(3)
+    linear = Linear(24, 40).to(dtype).requires_grad_(False)
+    plain = copy.deepcopy(linear)
+    linear.settle()
+    for shape in ((2, 8, 8, 24), (5, 24), (1, 3, 3, 24)):
+        x = randn(*shape).to(dtype)
+        with torch.inference_mode():
+            assert torch.equal(linear(x), plain(x))
+        assert torch.equal(linear(x), plain(x))  # outside it nothing packed is met
+    derivative = torch.func.jvp(linear, (x,), (x,))[1]
+    torch.testing.assert_close(derivative, F.linear(x, plain.weight))
+
+
 def test_a_settled_weight_is_there_once_and_is_found_outside_inference_mode() -> None:
     torch.manual_seed(3)
     conv = Conv2d(40, 24, 3).requires_grad_(False)
@@ -115,7 +131,7 @@ def test_an_older_processor_computes_as_torch_does() -> None:
     script = """
 import torch
 from engine.devices import Placement
-from engine.networks.onednn import Conv2d
+from engine.networks.onednn import Conv2d, Linear
 torch.manual_seed(0)
 for precision in ("fp32", "bf16"):
     conv = Placement(torch.device("cpu"), precision).place(Conv2d(40, 24, 3).requires_grad_(False))
@@ -123,6 +139,10 @@ for precision in ("fp32", "bf16"):
     x = torch.randn(2, 40, 8, 8).to(conv.weight.dtype, memory_format=torch.channels_last)
     with torch.inference_mode():
         conv(x), conv.onto(conv(x), x, spare=True)
+    linear = Placement(torch.device("cpu"), precision).place(Linear(40, 24).requires_grad_(False))
+    with torch.inference_mode():
+        linear(x.permute(0, 2, 3, 1))
+    assert linear._packed is None, precision
 """
     older = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
     ran = subprocess.run(
